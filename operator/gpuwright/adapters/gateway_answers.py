@@ -1,0 +1,172 @@
+"""What a gateway's answers mean: the table of docs/protocol.md, "Outcomes", as one pure function per verb.
+
+First match wins: `committed` in the body, the error code, throttling, the provider object's `outcomes`, the status code.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn
+
+from gpuwright.http_client import Answer
+from gpuwright.model.conditions import Reason, cut
+from gpuwright.model.errors import NotCommitted, NotExecuted, Rejected, Throttled, Unknown
+from gpuwright.model.machine import Machine, MachineState
+from gpuwright.model.provider_spec import GatewaySpec, PromisedOutcome
+
+NAME_CONFLICT = "name_conflict"
+
+MAX_RETRY_AFTER = 300.0  # seconds
+DEFAULT_RETRY_AFTER = 1.0
+
+STATES: Mapping[str, MachineState] = {
+    "pending": MachineState.PENDING,
+    "provisioning": MachineState.PROVISIONING,
+    "running": MachineState.RUNNING,
+    "stopping": MachineState.STOPPING,
+    "stopped": MachineState.STOPPED,
+    "deleting": MachineState.DELETING,
+    "failed": MachineState.FAILED,
+    "preempted": MachineState.PREEMPTED,
+}
+
+_NO_ROOM = {"capacity": Reason.CAPACITY_UNAVAILABLE, "no_placement": Reason.CAPACITY_UNAVAILABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that is no success. `shaped`: it has the gateway's own error shape, so nothing in between made it."""
+
+    status: int
+    shaped: bool
+    code: str
+    message: str
+    committed: str
+    id: str
+    retry_after: float | None
+
+
+def refusal_of(answer: Answer) -> Refusal:
+    """Return the answer as a refusal; whatever has the wrong type counts as not there."""
+    body = answer.json if isinstance(answer.json, Mapping) else {}
+    error = body.get("error")
+    shaped = isinstance(error, Mapping) and isinstance(error.get("code"), str)
+    fields = error if isinstance(error, Mapping) else {}
+    return Refusal(
+        status=answer.status,
+        shaped=shaped,
+        code=_text(fields.get("code")),
+        message=cut(_text(fields.get("message")), 256),
+        committed=_text(fields.get("committed")),
+        id=_text(body.get("id")),
+        retry_after=retry_after(answer.headers.get("retry-after"), answer.headers.get("date")),
+    )
+
+
+def raise_for_create(refusal: Refusal, spec: GatewaySpec, *, resent: bool, promises: bool) -> NoReturn:
+    """Raise what a create that was not confirmed means; name conflicts are looked into before.
+
+    `promises` is False where the gateway has broken a promise of `outcomes` before: then none of them counts.
+    """
+    words = f"the gateway answered {refusal.status} {refusal.code}: {refusal.message}".rstrip(": ")
+    promised = promises and spec.outcomes.get(refusal.status) is PromisedOutcome.NOT_COMMITTED
+    if refusal.committed in {"yes", "unknown"}:
+        raise Unknown(words)
+    if refusal.shaped and refusal.code in _NO_ROOM:
+        raise NotCommitted(words, reason=_NO_ROOM[refusal.code])
+    if refusal.shaped and refusal.code == "quota":
+        raise NotCommitted(words, reason=Reason.QUOTA_EXCEEDED)
+    if refusal.status == 429 or (refusal.status == 503 and promised and refusal.retry_after is not None):
+        raise Throttled(words, DEFAULT_RETRY_AFTER if refusal.retry_after is None else refusal.retry_after)
+    if promised or (refusal.committed == "no" and refusal.status >= 500):
+        raise NotCommitted(words)
+    _raise_for_status(refusal, words, resent=resent, token=spec.idempotency_keys)
+
+
+def _raise_for_status(refusal: Refusal, words: str, *, resent: bool, token: bool) -> NoReturn:
+    if not refusal.shaped or refusal.status not in {400, 401, 402, 403, 404, 422}:
+        raise Unknown(words, unhealthy=refusal.status >= 500)
+    if refusal.status == 401:
+        raise Rejected(words, Reason.CREDENTIALS_REJECTED)
+    if refusal.status == 422 and resent and token:
+        # The token may be known with other parameters, which speaks for a machine, not against one.
+        raise Unknown(words)
+    raise Rejected(words, Reason.REQUEST_REJECTED)
+
+
+def raise_for_delete(refusal: Refusal) -> NoReturn:
+    """Raise what a terminate or power call that was not accepted means."""
+    words = f"the gateway answered {refusal.status} {refusal.code}: {refusal.message}".rstrip(": ")
+    if refusal.status == 429:
+        raise Throttled(words, DEFAULT_RETRY_AFTER if refusal.retry_after is None else refusal.retry_after)
+    if refusal.status == 401 or (refusal.status == 403 and refusal.shaped):
+        raise NotExecuted(words, Reason.CREDENTIALS_REJECTED)
+    if refusal.shaped and refusal.status in {400, 402, 404, 422, 501}:
+        raise Rejected(words, Reason.REQUEST_REJECTED)
+    raise Unknown(words, unhealthy=refusal.status >= 500)
+
+
+def retry_after(value: str | None, date: str | None) -> float | None:
+    """Return the seconds that a Retry-After header asks for, 0 to 300; None without one, 1 where it cannot be read.
+
+    A moment is compared with the Date header of the same answer, so that no clock of ours comes into it (RFC 9110, 10.2.3).
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), MAX_RETRY_AFTER)
+    try:
+        wait = (_moment(text) - _moment(date or "")).total_seconds()
+    except (ValueError, TypeError):
+        return DEFAULT_RETRY_AFTER
+    return min(max(wait, 0.0), MAX_RETRY_AFTER)
+
+
+def _moment(text: str) -> datetime:
+    moment = parsedate_to_datetime(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def holder(body: Any) -> Machine | None:
+    """Return the machine that a 409 names under `instance`, where it does."""
+    return machine_of(body.get("instance")) if isinstance(body, Mapping) else None
+
+
+def machine_of(body: Any) -> Machine | None:
+    """Return the machine that a representation describes, or None where it is not one."""
+    if not isinstance(body, Mapping) or not _text(body.get("id")) or not _text(body.get("name")):
+        return None
+    word = _text(body.get("state"))
+    price = body.get("price_per_hour")
+    return Machine(
+        id=_text(body.get("id")),
+        name=_text(body.get("name")),
+        state=STATES.get(word, MachineState.UNKNOWN),
+        word=word,
+        labels=_texts(body.get("labels")),
+        addresses=_addresses(body.get("addresses")),
+        region=_text(body.get("region")),
+        zone=_text(body.get("zone")),
+        instance_type=_text(body.get("instance_type")),
+        purchase=_text(body.get("purchase")),
+        created=_text(body.get("created_at")),
+        price_per_hour=str(price) if isinstance(price, int | float | str) and not isinstance(price, bool) else "",
+        currency=_text(body.get("currency")),
+    )
+
+
+def _text(value: Any) -> str:
+    return cut(value, 1000) if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {k: v for k, v in value.items() if isinstance(v, str)} if isinstance(value, Mapping) else {}
+
+
+def _addresses(value: Any) -> tuple[dict[str, str], ...]:
+    if not isinstance(value, list):
+        return ()
+    entries = [(_text(entry.get("type")), _text(entry.get("address"))) for entry in value if isinstance(entry, Mapping)]
+    return tuple({"type": kind, "address": address} for kind, address in entries[:16] if kind and address)

@@ -1,0 +1,293 @@
+"""HTTP to providers, over httpx: total time-outs, what was sent and what was not, the address guard.
+
+Nothing here retries or follows a redirect. A create goes over a connection of its own, so that giving it up can reset that
+connection: bytes still in the kernel's buffer are then thrown away, and not delivered a minute later.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpcore
+import httpx
+import orjson
+
+from gpuwright.model.addresses import AddressPolicy, refusal
+from gpuwright.model.errors import EndpointRefused
+
+MAX_BODY = 16 * 1024 * 1024  # bytes; a list page of 500 machines has under 1 MB
+
+# Both libraries log URLs and headers at DEBUG; a header holds the token.
+for _noisy in ("httpx", "httpcore"):
+    logging.getLogger(_noisy).setLevel(logging.WARNING)
+
+
+class CallFailed(Exception):
+    """A call got no complete answer; the subclass says whether it may have had an effect."""
+
+
+class NotSent(CallFailed):
+    """No byte of the request left: refused, DNS, TLS, connect time-out, or the gate was closed."""
+
+
+class Interrupted(CallFailed):
+    """The request left, in part at least, and no complete answer came. `timed_out`: the total time-out struck."""
+
+    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer. `json` is None where the body is no JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    json: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to call, and how long to wait: seconds to connect, and seconds from then to the last byte."""
+
+    url: str
+    connect_seconds: float
+    request_seconds: float
+    policy: AddressPolicy
+    ca_bundle: str | None = None
+
+    @property
+    def total_seconds(self) -> float:
+        """Return the longest that a call can take, connect to last byte."""
+        return self.connect_seconds + self.request_seconds
+
+
+class HttpClient:
+    """Calls one endpoint. Reads and deletes share kept-alive connections; a create has its own."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Raises ssl.SSLError where `ca_bundle` is no PEM certificate."""
+        self._endpoint = endpoint
+        context = ssl.create_default_context(cadata=endpoint.ca_bundle or None)
+        self._context = context
+        self._backend = _GuardedBackend(endpoint.policy, encrypted=endpoint.url.startswith("https"))
+        pool = httpcore.AsyncConnectionPool(
+            ssl_context=context, network_backend=self._backend, max_connections=32, max_keepalive_connections=4
+        )
+        self._shared = self._client(_Transport(pool))
+
+    async def call(self, method: str, path: str, *, headers: Mapping[str, str], body: Any = None) -> Answer:
+        """Return the complete answer. Raises NotSent, Interrupted or EndpointRefused."""
+        flight = _Flight()
+        return await self._total(flight, self._send(self._shared, flight, method, path, headers, body))
+
+    async def call_once(
+        self, method: str, path: str, *, headers: Mapping[str, str], body: Any, gate: Callable[[], bool]
+    ) -> Answer:
+        """As `call`, over a connection of its own, and only if the gate is open when the first byte would leave.
+
+        Whatever ends the call early, cancellation too, resets the connection.
+        """
+        flight = _Flight(gate)
+        pool = httpcore.AsyncConnectionPool(
+            ssl_context=self._context, network_backend=self._backend, max_connections=1, max_keepalive_connections=0
+        )
+        client = self._client(_Transport(pool))
+        try:
+            answer = await self._total(flight, self._send(client, flight, method, path, headers, body))
+        except BaseException:
+            flight.reset()
+            raise
+        finally:
+            await client.aclose()
+        return answer
+
+    async def close(self) -> None:
+        """Close the shared connections."""
+        await self._shared.aclose()
+
+    def _client(self, transport: "_Transport") -> httpx.AsyncClient:
+        # trust_env off: a proxy or netrc of the operator's environment must not see a tenant's token.
+        return httpx.AsyncClient(
+            transport=transport, base_url=self._endpoint.url.rstrip("/"), trust_env=False, follow_redirects=False
+        )
+
+    async def _total(self, flight: "_Flight", call: Awaitable[Answer]) -> Answer:
+        try:
+            # httpx bounds each read alone: a body of one byte a second would never time out.
+            async with asyncio.timeout(self._endpoint.total_seconds):
+                return await call
+        except TimeoutError as error:
+            words = f"no answer within {self._endpoint.total_seconds:g} s"
+            raise (Interrupted(words, timed_out=True) if flight.sent else NotSent(words)) from error
+
+    async def _send(
+        self,
+        client: httpx.AsyncClient,
+        flight: "_Flight",
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Any,
+    ) -> Answer:
+        content = None if body is None else orjson.dumps(body)
+        kind = {} if body is None else {"content-type": "application/json"}
+        request = client.build_request(
+            method,
+            path,
+            headers={**headers, **kind},
+            content=content,
+            timeout=httpx.Timeout(self._endpoint.request_seconds, connect=self._endpoint.connect_seconds),
+            extensions={"trace": flight.trace},
+        )
+        try:
+            response = await client.send(request, stream=True)
+            try:
+                return Answer(response.status_code, response.headers, await _json_body(response))
+            finally:
+                await response.aclose()
+        except (
+            httpx.HTTPError,
+            httpcore.NetworkError,
+            httpcore.TimeoutException,
+            httpcore.ProtocolError,
+            OSError,
+        ) as error:
+            raise _failure(error, flight) from error
+
+
+def _failure(error: Exception, flight: "_Flight") -> CallFailed:
+    """Return the failure as what it means: before or after the first byte."""
+    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if flight.sent:
+        return Interrupted(words, timed_out=isinstance(error, httpcore.TimeoutException))
+    return NotSent(words)
+
+
+async def _json_body(response: httpx.Response) -> Any:
+    chunks = []
+    size = 0
+    async for chunk in response.aiter_bytes():
+        size += len(chunk)
+        if size > MAX_BODY:
+            return None
+        chunks.append(chunk)
+    try:
+        return orjson.loads(b"".join(chunks))
+    except orjson.JSONDecodeError:
+        return None
+
+
+class _Flight:
+    """One request on its way: whether a byte left, and which socket it left by."""
+
+    def __init__(self, gate: Callable[[], bool] | None = None) -> None:
+        self.sent = False
+        self._gate = gate
+        self._socket: socket.socket | None = None
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Follow httpcore's trace extension (encode.io/httpcore/extensions, "trace"; httpcore 1.0)."""
+        if event == "connection.connect_tcp.complete":
+            self._socket = info["return_value"].get_extra_info("socket")
+        elif event == "http11.send_request_headers.started":
+            # The last line before the first byte: a process that was frozen until now must not send.
+            if self._gate is not None and not self._gate():
+                raise httpcore.WriteTimeout("the send window was over before the first byte")
+            self.sent = True
+
+    def reset(self) -> None:
+        """Make the coming close a reset (SO_LINGER 0): what the kernel has not delivered yet, it drops."""
+        if self._socket is None:
+            return
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        except OSError:
+            return  # closed already
+
+
+class _Transport(httpx.AsyncBaseTransport):
+    """httpx over an httpcore pool that we made, because httpx offers no way to give its pool a network backend."""
+
+    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._pool.handle_async_request(
+            httpcore.Request(
+                method=request.method,
+                url=httpcore.URL(
+                    scheme=request.url.raw_scheme,
+                    host=request.url.raw_host,
+                    port=request.url.port,
+                    target=request.url.raw_path,
+                ),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx.Response(
+            response.status, headers=response.headers, stream=_Body(response), extensions=response.extensions
+        )
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._response.aiter_stream():
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+class _GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Resolves a name itself, checks every address it got, and connects to one of those."""
+
+    def __init__(self, policy: AddressPolicy, *, encrypted: bool) -> None:
+        self._policy = policy
+        self._encrypted = encrypted
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        addresses = await self._resolved(host, port)
+        for address in addresses:
+            refused = refusal(address, encrypted=self._encrypted, policy=self._policy)
+            if refused:
+                raise EndpointRefused(refused)
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in addresses:
+            try:
+                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def _resolved(self, host: str, port: int) -> list[str]:
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise httpcore.ConnectError(f"{host}: {error}") from error
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -1,0 +1,310 @@
+"""Carries out one action: at most one effect, a guarded write or a provider call, and notes what this process then knows."""
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Literal
+
+from gpuwright.adapters.contract import Deletion, Gate
+from gpuwright.adapters.desk import LedgerEntry, ProviderDesk
+from gpuwright.instance.actions import (
+    Action,
+    AddFinalizer,
+    Arms,
+    AskList,
+    EnterLedger,
+    LookAt,
+    Nothing,
+    Power,
+    ReadLive,
+    Record,
+    RemoveFinalizer,
+    Send,
+    Terminate,
+    Wait,
+)
+from gpuwright.instance.observation import Observation
+from gpuwright.instance.observer import Observer
+from gpuwright.instance.report import status_of
+from gpuwright.instance.rules.decide import decide
+from gpuwright.instance.sending import Sending
+from gpuwright.instance.witness import Armed, Witness
+from gpuwright.instance.writer import RecordNotKept, StatusWriter
+from gpuwright.kube.cache import ObjectCache
+from gpuwright.kube.client import KubeClient, NotFound
+from gpuwright.kube.events import Recorder
+from gpuwright.model.clock import Clock
+from gpuwright.model.conditions import Reason
+from gpuwright.model.errors import Blind, ProviderError, Rejected
+from gpuwright.model.memory import ProviderRef
+from gpuwright.model.names import FINALIZER_MACHINE
+from gpuwright.model.provider_view import SEND_WINDOW_SECONDS
+from gpuwright.model.resources import INSTANCES, Key
+from gpuwright.telemetry import EventReason, Metrics
+
+log = logging.getLogger(__name__)
+
+LIST_PATIENCE_SECONDS = 30.0  # whoever waits for a list looks again after this, should its wake-up get lost
+BLIND_PAUSE_SECONDS = 5.0
+
+_WARNINGS = frozenset(
+    {
+        EventReason.LOST,
+        EventReason.STALLED,
+        EventReason.FORGOTTEN,
+        EventReason.PROMISE_BROKEN,
+        EventReason.DUPLICATE_TERMINATED,
+        EventReason.OUTCOME_UNKNOWN,
+    }
+)
+
+
+class Effects:
+    """The hands of the reconciler. Each returns None to look again at once, or the seconds until the next look."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        cache: ObjectCache,
+        observer: Observer,
+        writer: StatusWriter,
+        desk: ProviderDesk,
+        sending: Sending,
+        recorder: Recorder,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        released: Callable[[str], None],
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._observer = observer
+        self._writer = writer
+        self._desk = desk
+        self._sending = sending
+        self._recorder = recorder
+        self._clock = clock
+        self._metrics = metrics
+        self._released = released
+        self._reserved: dict[Key, ProviderRef] = {}
+
+    async def act(self, seen: Observation, action: Action) -> float | None:
+        """Carry out one action. Raises ApiError where a write was not made, as far as we know."""
+        match action:
+            case Record():
+                return await self._record(seen, action)
+            case Send():
+                return await self._sending.send(seen, action, self._gate(seen))
+            case LookAt(provider, name):
+                return await self._look(seen, provider, name)
+            case AskList(provider):
+                self._desk.ask_list(provider, seen.instance.key)
+                return LIST_PATIENCE_SECONDS
+            case Terminate(provider, name):
+                return await self._terminate(seen, provider, name)
+            case Power(provider, name, on):
+                return await self._power(seen, provider, name, on=on)
+            case EnterLedger():
+                return await self._enter(seen, action)
+            case _:
+                return await self._metadata(seen, action)
+
+    async def _metadata(self, seen: Observation, action: Action) -> float | None:
+        match action:
+            case AddFinalizer():
+                await self._finalizers(seen, add=True)
+            case RemoveFinalizer():
+                await self._release(seen, action)
+            case ReadLive():
+                await self._read_live(seen)
+            case Wait() | Nothing() | _:
+                raise AssertionError(f"{type(action).__name__} is no effect")
+        return None
+
+    def release(self, key: Key) -> None:
+        """Give back what a pass still holds when it ends."""
+        ref = self._reserved.pop(key, None)
+        if ref is not None:
+            self._desk.release(ref, key)
+
+    async def _record(self, seen: Observation, action: Record) -> float | None:
+        key = seen.instance.key
+        if action.arms is Arms.SEND and not self._hold_slot(seen, key):
+            return 1.0
+        # The window is counted from before the write leaves: its answer may be late.
+        armed = self._armed(seen, action)
+        status = self._status_after(seen, action, armed)
+        if action.arms is Arms.NOTHING:
+            await self._writer.publish(seen, status)
+        else:
+            try:
+                await self._writer.announce(seen, status)
+            except RecordNotKept as error:
+                return await self._refuse_outdated_crd(seen, str(error))
+        witness = replace(self._observer.witness(seen.instance), armed=armed, tries=0)
+        if action.fresh_burst:
+            attempt = seen.launch.attempt if seen.launch else 0
+            witness = replace(witness, burst_from=attempt, not_before=0.0, power_refused="")
+        self._observer.remember(seen.instance, witness)
+        self._tell(seen, action)
+        return None
+
+    def _hold_slot(self, seen: Observation, key: Key) -> bool:
+        if key in self._reserved:
+            return True
+        if not self._desk.reserve(seen.ref, key):
+            return False
+        self._reserved[key] = seen.ref
+        return True
+
+    def _armed(self, seen: Observation, action: Record) -> Armed | None:
+        if action.arms is Arms.NOTHING or action.memory.launch is None:
+            return None
+        return self._window(action.memory.launch.send, destructive=action.arms is Arms.DESTRUCTION)
+
+    def _window(self, send: int, *, destructive: bool) -> Armed:
+        wall = self._clock.wall().timestamp()
+        return Armed(send, self._clock.boottime() + SEND_WINDOW_SECONDS, wall + SEND_WINDOW_SECONDS, destructive)
+
+    def _status_after(self, seen: Observation, action: Record, armed: Armed | None) -> dict[str, Any]:
+        """Return the status with the new memory, described as the next decision will see it."""
+        witness = replace(seen.witness, armed=armed).sighted(action.memory.launch, seen.now, _visible(seen))
+        if action.fresh_burst:
+            witness = replace(witness, not_before=0.0, power_refused="")
+        after = replace(seen, instance=replace(seen.instance, memory=action.memory), witness=witness)
+        return status_of(after, decide(after))
+
+    async def _refuse_outdated_crd(self, seen: Observation, words: str) -> float:
+        await self._observer.read_live(seen.instance.key)
+        fresh = self._observer.instance(seen.instance.key)
+        if fresh is not None:
+            again = replace(seen, instance=fresh)
+            await self._writer.publish(again, status_of(again, Wait(Reason.CRD_OUTDATED, words)))
+        return 60.0
+
+    def _tell(self, seen: Observation, action: Record) -> None:
+        if action.event is None:
+            return
+        self.event(seen, action.event, action.note or action.why)
+        if action.event is EventReason.DUPLICATE_TERMINATED:
+            self._metrics.duplicates.labels(str(seen.ref.name)).inc()
+        if action.event is EventReason.PROMISE_BROKEN and seen.launch is not None:
+            self._desk.promise_broken(seen.ref, seen.instance.key, seen.launch.message)
+
+    def event(self, seen: Observation, reason: EventReason, note: str) -> None:
+        """Send an Event about the instance, and say the same in the log."""
+        kind: Literal["Normal", "Warning"] = "Warning" if reason in _WARNINGS else "Normal"
+        self._recorder.emit(seen.instance.body, reason, note, kind)
+        names = ",".join(seen.memory.names)
+        log.info(note, extra={"instance": str(seen.instance.key), "event": str(reason), "names": names})
+
+    async def _look(self, seen: Observation, provider: ProviderRef, name: str) -> float | None:
+        view = seen.providers.get(provider)
+        if view is not None and not view.capabilities.reads:
+            # Here a look is a delete: only on a fresh read of the object, and within its window.
+            await self._read_live(seen)
+        try:
+            began, sighting = await self._desk.look(
+                provider, seen.instance.key, name, self._gate(seen, destructive=True)
+            )
+        except Blind:
+            pace = float(view.spec.poll.period_seconds) if view else BLIND_PAUSE_SECONDS
+            return min(BLIND_PAUSE_SECONDS, pace)
+        counts = view is None or (view.absence_counts and seen.memory.machine_id not in view.mass_absent)
+        witness = self._observer.witness(seen.instance)
+        uid = seen.instance.owner.uid
+        self._observer.remember(seen.instance, witness.after_look(name, began, sighting, uid, counts=counts))
+        return None
+
+    async def _terminate(self, seen: Observation, provider: ProviderRef, name: str) -> float | None:
+        now = self._clock.monotonic()
+        witness = self._observer.witness(seen.instance)
+        witness = replace(witness, terminate_tried={**witness.terminate_tried, name: now}, tries=witness.tries + 1)
+        try:
+            answer = await self._desk.delete(provider, seen.instance.key, name, self._gate(seen, destructive=True))
+        except ProviderError as error:
+            log.info(
+                "a terminate was not accepted",
+                extra={"instance": str(seen.instance.key), "names": name, "error": error.message},
+            )
+        else:
+            if answer is Deletion.ACCEPTED:
+                accepted = {**witness.terminated, name: self._clock.monotonic()}
+                witness = replace(witness, terminated=accepted, tries=0)
+        self._observer.remember(seen.instance, self._disarmed_if_late(seen, witness))
+        return None
+
+    def _disarmed_if_late(self, seen: Observation, witness: Witness) -> Witness:
+        """A window that is over needs a fresh read before the next call."""
+        return witness if self._gate(seen, destructive=True)() else replace(witness, armed=None)
+
+    async def _power(self, seen: Observation, provider: ProviderRef, name: str, *, on: bool) -> float | None:
+        witness = replace(self._observer.witness(seen.instance), powered_at=self._clock.monotonic())
+        try:
+            await self._desk.power(provider, seen.instance.key, name, self._gate(seen, destructive=True), on=on)
+        except Rejected as error:
+            if on:
+                witness = replace(witness, power_refused=error.message)
+        except ProviderError as error:
+            log.info(
+                "a power call was not accepted", extra={"instance": str(seen.instance.key), "error": error.message}
+            )
+        self._observer.remember(seen.instance, replace(witness, armed=None))
+        self._desk.ask_list(provider, seen.instance.key)
+        return None
+
+    async def _enter(self, seen: Observation, action: EnterLedger) -> float | None:
+        entry = LedgerEntry(
+            names=action.names,
+            machine_id=action.machine_id,
+            owner=seen.instance.owner,
+            place=seen.launch.place if seen.launch else "",
+            reason=seen.instance.forget,
+            retained=action.retained,
+        )
+        await self._desk.enter(action.provider, seen.instance.key, entry)
+        witness = replace(self._observer.witness(seen.instance), ledger_written=True)
+        self._observer.remember(seen.instance, witness)
+        return None
+
+    async def _read_live(self, seen: Observation) -> None:
+        armed_for = seen.launch.send if seen.launch else 0
+        window = self._window(armed_for, destructive=True)
+        body = await self._observer.read_live(seen.instance.key)
+        if body is None or body["metadata"]["uid"] != seen.instance.owner.uid:
+            return
+        self._observer.remember(seen.instance, replace(self._observer.witness(seen.instance), armed=window))
+
+    async def _finalizers(self, seen: Observation, *, add: bool) -> Mapping[str, Any]:
+        body = seen.instance.body
+        others = [name for name in body["metadata"].get("finalizers") or () if name != FINALIZER_MACHINE]
+        wanted = [*others, FINALIZER_MACHINE] if add else others
+        answer = await self._client.patch(INSTANCES, body, {"metadata": {"finalizers": wanted}}, status=False)
+        self._cache.put(INSTANCES.kind, answer)
+        return answer
+
+    async def _release(self, seen: Observation, action: RemoveFinalizer) -> None:
+        self._released(seen.instance.owner.uid)
+        with suppress(NotFound):
+            await self._finalizers(seen, add=False)
+        # The answer to the write that ends an object may carry its old version: do not wait for the watch to tell.
+        self._cache.remove(INSTANCES.kind, seen.instance.body)
+        if action.event is EventReason.FORGOTTEN:
+            self._metrics.forgotten.labels(seen.ref.name).inc()
+        self.event(seen, action.event, action.proof)
+
+    def _gate(self, seen: Observation, *, destructive: bool = False) -> Gate:
+        """Return the check made right before the first byte: announced, and the window open on both clocks."""
+
+        def is_open() -> bool:
+            armed = self._observer.witness(seen.instance).armed
+            if armed is None or armed.destructive is not destructive:
+                return False
+            return self._clock.boottime() < armed.boottime and self._clock.wall().timestamp() < armed.wall
+
+        return is_open
+
+
+def _visible(seen: Observation) -> float:
+    return max((view.visible_seconds for view in seen.providers.values()), default=0.0)

@@ -1,0 +1,78 @@
+"""Before anything is bought: may this object have a machine at all, and may one be created now?"""
+
+from dataclasses import replace
+
+from gpuwright.instance.actions import Action, AddFinalizer, Record, Wait
+from gpuwright.instance.observation import Observation
+from gpuwright.model.conditions import Reason
+from gpuwright.model.memory import Launch, Outcome
+
+DELETE_AND_CREATE = "delete this ComputeInstance and create it again with what is right"
+
+
+def stall_when_spec_is_invalid(seen: Observation) -> Action | None:
+    """An API server with an older CRD may let something through; a machine must not be bought on a guess."""
+    if seen.instance.spec is not None:
+        return None
+    return Wait(Reason.INVALID_SPEC, seen.instance.spec_error, stalled=True)
+
+
+def wait_when_paused(seen: Observation) -> Action | None:
+    """A person wants to look without us moving anything."""
+    if not seen.instance.paused:
+        return None
+    return Wait(Reason.PAUSED, "paused by the annotation gpuwright.dev/paused: nothing is changed until it is removed")
+
+
+def handle_reconcile_request(seen: Observation) -> Action | None:
+    """A person asks again: forget what stalled us, and begin a fresh burst. It never shortens a wait for settlement."""
+    if not seen.instance.request or seen.instance.request == seen.memory.handled_request:
+        return None
+    memory = replace(
+        seen.memory,
+        launch=_cleared(seen.launch),
+        replacements=0 if _replacements_spent(seen) else seen.memory.replacements,
+        handled_request=seen.instance.request,
+    )
+    return Record(memory, "a person asked for a new try", fresh_burst=True)
+
+
+def _cleared(launch: Launch | None) -> Launch | None:
+    if launch is None or launch.outcome not in {Outcome.NOT_EXECUTED, Outcome.NOT_COMMITTED}:
+        return launch
+    return replace(launch, reason="", message="", capacity_waited_seconds=0)
+
+
+def _replacements_spent(seen: Observation) -> bool:
+    return seen.memory.replacements >= seen.spec.max_replacements
+
+
+def wait_when_provider_is_missing(seen: Observation) -> Action | None:
+    """It may be applied a moment later, so this is no failure."""
+    if seen.provider is not None:
+        return None
+    hindrance = seen.missing.get(seen.ref)
+    if hindrance is None:
+        words = f"there is no {seen.ref.kind} {seen.ref.name} yet"
+        return Wait(Reason.PROVIDER_NOT_FOUND, words, seconds=60)
+    return Wait(hindrance.reason, hindrance.message, seconds=60, stalled=hindrance.stalls)
+
+
+def stall_when_place_changed(seen: Observation) -> Action | None:
+    """What the provider shows now is not where our machine was recorded: nothing can be concluded from it."""
+    provider = seen.provider
+    places = {entry.place for entry in seen.memory.residue} | ({seen.launch.place} if seen.launch else set())
+    if provider is None or places <= {seen.place}:
+        return None
+    words = (
+        f"the machine is recorded at place {', '.join(sorted(places - {seen.place}))}, but {seen.ref.kind} {seen.ref.name} "
+        f"now is place {seen.place}: give it back its endpoint and account"
+    )
+    return Wait(Reason.PLACE_CHANGED, words, seconds=60, stalled=True)
+
+
+def keep_finalizer(seen: Observation) -> Action | None:
+    """Somebody removed it from a live object, or it was never there although something is on record."""
+    if seen.launch is None or seen.instance.finalized:
+        return None
+    return AddFinalizer()

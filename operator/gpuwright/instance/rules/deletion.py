@@ -1,0 +1,248 @@
+"""The object is to go: terminate what exists, prove that nothing can still appear and that nothing is left, then let it go."""
+
+from dataclasses import replace
+
+from gpuwright.instance.actions import (
+    Action,
+    Arms,
+    AskList,
+    EnterLedger,
+    LookAt,
+    Nothing,
+    Record,
+    RemoveFinalizer,
+    Wait,
+)
+from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules.evidence import is_gone, next_proof_look, owned, settled_at, settlement_remaining
+from gpuwright.instance.rules.records import adopted_launch, nothing_of_ours, with_ending
+from gpuwright.instance.rules.residue import prove_residue
+from gpuwright.instance.rules.termination import terminate_listed
+from gpuwright.model.conditions import Reason
+from gpuwright.model.instance_spec import DeletionPolicy
+from gpuwright.model.memory import EndingReason, Launch, Outcome
+from gpuwright.model.provider_view import ProviderView
+from gpuwright.telemetry import EventReason
+
+
+def ignore_what_is_not_ours(seen: Observation) -> Action | None:
+    """Our finalizer is not on it: it is gone as far as we are concerned."""
+    return None if seen.instance.finalized else Nothing()
+
+
+def wait_when_paused(seen: Observation) -> Action | None:
+    """Paused means: change nothing, not even now."""
+    if not seen.instance.paused:
+        return None
+    return Wait(Reason.PAUSED, "paused by the annotation gpuwright.dev/paused: nothing is deleted until it is removed")
+
+
+def release_what_was_never_sent(seen: Observation) -> Action | None:
+    """Nothing was sent by us, or what was sent was never executed; one look by owner excludes a lost record."""
+    launch = seen.launch
+    if launch is not None and (launch.outcome is not Outcome.NOT_EXECUTED or launch.resent or seen.memory.residue):
+        return None
+    provider = seen.provider
+    if provider is None:
+        return RemoveFinalizer("nothing was ever sent, and its provider does not exist")
+    if not provider.ever_reached:
+        return RemoveFinalizer("nothing was ever sent, and its provider was never reached")
+    if not provider.capabilities.reads:
+        if launch is not None:
+            return RemoveFinalizer("its record says that nothing was ever sent")
+        words = "the record is lost and the provider cannot be read: check by hand, then annotate gpuwright.dev/force-forget"
+        return Wait(Reason.RECORD_LOST, words, stalled=True)
+    return _look_by_owner(seen, provider)
+
+
+def _look_by_owner(seen: Observation, provider: ProviderView) -> Action:
+    sight = seen.witness.sight
+    since = sight.at if sight is not None else seen.witness.first_seen
+    if provider.snapshot is None or provider.snapshot.began < since:
+        if not provider.reachable:
+            return _unreachable(provider)
+        return AskList(provider.ref, "looking whether a machine of this object exists")
+    mine = [machine for machine in owned(seen, provider) if machine.alive]
+    if not mine:
+        return RemoveFinalizer("nothing was ever sent, and a complete look by owner showed no machine")
+    memory = replace(seen.memory, launch=adopted_launch(seen, mine[0], by_person=False), machine=mine[0].recorded())
+    return Record(memory, "found by its owner tag", event=EventReason.ADOPTED, note=f"found machine {mine[0].id}")
+
+
+def forget_when_asked(seen: Observation) -> Action | None:
+    """A person takes the responsibility. One terminate of each name is tried, and what is let go is written down first."""
+    if not seen.instance.forget or seen.launch is None:
+        return None
+    provider, names = seen.provider, seen.memory.names
+    if provider is not None:
+        untried = tuple(name for name in names if name not in seen.witness.terminate_tried)
+        if untried:
+            return _announced(seen, names) or terminate_listed(seen, provider, untried)
+        if not seen.witness.ledger_written:
+            return EnterLedger(provider.ref, names, seen.memory.machine_id, retained=False)
+    proof = f"forgotten without proof because of gpuwright.dev/force-forget: {seen.instance.forget}"
+    return RemoveFinalizer(proof, event=EventReason.FORGOTTEN)
+
+
+def wait_for_the_provider(seen: Observation) -> Action | None:
+    """A provider that is missing, silent or refuses us is no proof of anything: wait, for ever if need be."""
+    provider = seen.provider
+    if provider is None:
+        words = (
+            f"{seen.ref.kind} {seen.ref.name} does not exist: create it again, so that the machine can be terminated"
+        )
+        return Wait(Reason.PROVIDER_UNREACHABLE, words, seconds=30)
+    if provider.credentials_rejected:
+        return Wait(Reason.CREDENTIALS_REJECTED, provider.message or "the provider refuses our credentials", seconds=30)
+    return None if provider.reachable else _unreachable(provider)
+
+
+def _unreachable(provider: ProviderView) -> Wait:
+    words = provider.message or "the provider does not answer"
+    return Wait(Reason.PROVIDER_UNREACHABLE, words, seconds=float(provider.spec.probe.period_seconds))
+
+
+def look_before_terminating_what_is_fresh(seen: Observation) -> Action | None:
+    """A look that shows a fresh machine settles its create; without one the whole of F would have to be waited for."""
+    launch, provider = seen.launch, seen.provider
+    if (
+        launch is None
+        or provider is None
+        or not provider.capabilities.reads
+        or launch.name in seen.witness.terminate_tried
+    ):
+        return None
+    if launch.outcome is Outcome.NOT_EXECUTED or settled_at(seen, launch, provider) is not None:
+        return None
+    sight = seen.witness.sight
+    looked = seen.trail(launch.name).looked
+    if looked is not None and sight is not None and looked >= sight.at:
+        return None
+    return LookAt(provider.ref, launch.name)
+
+
+def keep_what_is_retained(seen: Observation) -> Action | None:
+    """Retain settles like any deletion; then the machine is written down, so that nobody takes it for an orphan."""
+    launch, provider = seen.launch, seen.provider
+    if seen.instance.spec is None or seen.spec.deletion_policy is not DeletionPolicy.RETAIN:
+        return None
+    if launch is None or provider is None or launch.outcome is not Outcome.COMMITTED or launch.ends is not None:
+        return None
+    if settled_at(seen, launch, provider) is None:
+        remaining = settlement_remaining(seen, launch, provider)
+        return Wait(
+            Reason.WAITING_FOR_SETTLEMENT, "waiting until nothing else can appear", seconds=min(10.0, remaining)
+        )
+    unproven = prove_residue(seen, provider)
+    if unproven is not None:
+        return unproven
+    if not seen.witness.ledger_written:
+        return EnterLedger(provider.ref, (launch.name,), seen.memory.machine_id, retained=True)
+    proof = f"machine {seen.memory.machine_id} is kept because deletionPolicy is Retain: it goes on billing"
+    return RemoveFinalizer(proof, event=EventReason.RETAINED)
+
+
+def announce_the_end(seen: Observation) -> Action | None:
+    """What is to be destroyed is on record before it is; the same write tells people that it is going."""
+    launch, provider = seen.launch, seen.provider
+    if launch is None or provider is None:
+        return None
+    return _announced(seen, _targets(seen, launch, provider))
+
+
+def _announced(seen: Observation, names: tuple[str, ...]) -> Action | None:
+    launch = seen.launch
+    if launch is None:
+        return None
+    on_record = set(launch.ending.names) if launch.ending and launch.ends else set()
+    if launch.ends is not None and set(names) <= on_record:
+        return None
+    every = tuple(dict.fromkeys((*names, *sorted(on_record))))
+    return Record(with_ending(seen, EndingReason.DELETED, every), "deletion", arms=Arms.DESTRUCTION)
+
+
+def terminate_what_exists(seen: Observation) -> Action | None:
+    """What looks show under our tag or names, and the recorded machine unless a look shows that it is another's."""
+    launch, provider = seen.launch, seen.provider
+    if launch is None or provider is None:
+        return None
+    live = tuple(name for name in _targets(seen, launch, provider) if not _gone(seen, name, provider))
+    return terminate_listed(seen, provider, live)
+
+
+def _targets(seen: Observation, launch: Launch, provider: ProviderView) -> tuple[str, ...]:
+    shown = [machine.name for machine in owned(seen, provider) if machine.alive]
+    shown += [name for name in seen.memory.names if seen.machine_under(name) is not None]
+    recorded = [launch.name] if launch.outcome is Outcome.COMMITTED else []
+    # Without reads a delete by name is the only look there is.
+    blind = [] if provider.capabilities.reads or nothing_of_ours(launch) else list(seen.memory.names)
+    return tuple(dict.fromkeys([*recorded, *shown, *blind]))
+
+
+def _gone(seen: Observation, name: str, provider: ProviderView) -> bool:
+    launch = seen.launch
+    if launch is None:
+        return False
+    if name != launch.name:
+        since = seen.witness.residue_since.get(name, seen.witness.first_seen)
+        return is_gone(seen, name, _known_id(seen, name), since, provider)
+    since_or_none = settled_at(seen, launch, provider)
+    return since_or_none is not None and is_gone(seen, name, _known_id(seen, name), since_or_none, provider)
+
+
+def _known_id(seen: Observation, name: str) -> str:
+    if seen.launch is not None and name == seen.launch.name and seen.memory.machine_id:
+        return seen.memory.machine_id
+    machine = seen.trail(name).machine
+    return machine.id if machine else ""
+
+
+def wait_for_settlement(seen: Observation) -> Action | None:
+    """(a) Nothing can still appear."""
+    launch, provider = seen.launch, seen.provider
+    if launch is None or provider is None or settled_at(seen, launch, provider) is not None:
+        return None
+    remaining = settlement_remaining(seen, launch, provider)
+    words = "a machine may still appear: waiting until the create has settled"
+    pace = float(provider.spec.poll.period_seconds)
+    looked = seen.trail(launch.name).looked
+    if provider.capabilities.reads and looked is not None and seen.now - looked >= pace:
+        return LookAt(provider.ref, launch.name)
+    return Wait(Reason.WAITING_FOR_SETTLEMENT, words, seconds=max(0.05, min(remaining, pace)))
+
+
+def prove_absence(seen: Observation) -> Action | None:
+    """(b) At each place still listed everything is gone, by tag and by every name, shown by looks begun after (a)."""
+    launch, provider = seen.launch, seen.provider
+    if launch is None or provider is None:
+        return None
+    blind = not provider.capabilities.reads and nothing_of_ours(launch)
+    if launch.name and not blind and not _gone(seen, launch.name, provider):
+        since = settled_at(seen, launch, provider)
+        delay = next_proof_look(seen, launch.name, since or seen.now, provider)
+        if delay <= 0:
+            return LookAt(provider.ref, launch.name)
+        brief = launch.name in seen.witness.terminated
+        return Wait(Reason.PROVING_ABSENCE, f"making sure that {launch.name} is gone", seconds=delay, brief=brief)
+    unproven = prove_residue(seen, provider)
+    if unproven is not None:
+        return unproven
+    tagged = [machine for machine in owned(seen, provider) if machine.alive and machine.name not in seen.memory.names]
+    if tagged:
+        return Wait(Reason.TERMINATING_MACHINE, f"waiting for {tagged[0].name} to go", seconds=2)
+    return None
+
+
+def let_go(seen: Observation) -> Action | None:
+    """(a), (b) and (c) hold."""
+    launch = seen.launch
+    if launch is None:
+        return RemoveFinalizer("nothing was ever sent")
+    how = "a tombstone" if seen.memory.machine_id in seen.trail(launch.name).tombstones else "looks"
+    if launch.outcome is not Outcome.COMMITTED:
+        return RemoveFinalizer(
+            f"no machine exists under {', '.join(seen.memory.names)}, shown by {how} after the create had settled"
+        )
+    return RemoveFinalizer(
+        f"machine {seen.memory.machine_id} ({launch.name}) is gone, shown by {how} after its termination"
+    )

@@ -1,0 +1,63 @@
+"""Never two machines of one owner: what is there twice is made one again."""
+
+from gpuwright.instance.actions import Action, Arms, Record, Wait
+from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules.evidence import owned
+from gpuwright.instance.rules.liveness import committed
+from gpuwright.instance.rules.records import with_ending
+from gpuwright.instance.rules.termination import terminate_listed
+from gpuwright.model.conditions import Reason
+from gpuwright.model.machine import Machine, MachineState
+from gpuwright.model.memory import EndingReason, Launch
+from gpuwright.model.provider_view import ProviderView
+from gpuwright.telemetry import EventReason
+
+
+def terminate_second_machines(seen: Observation) -> Action | None:
+    """Two machines of one owner: keep the recorded one, else the one under launch.name, else the oldest."""
+    launch, provider = committed(seen), seen.provider
+    if launch is None or provider is None:
+        return None
+    extra = [m for m in _others(seen, provider, launch) if m.alive and m.state is not MachineState.DELETING]
+    if not extra:
+        return None
+    names = tuple(machine.name for machine in extra)
+    if (
+        launch.ending is None
+        or launch.ending.reason is not EndingReason.DUPLICATE
+        or set(names) - set(launch.ending.names)
+    ):
+        note = f"machines {', '.join(m.id for m in extra)} beside {seen.memory.machine_id}: the recorded one is kept"
+        memory = with_ending(seen, EndingReason.DUPLICATE, names)
+        return Record(memory, "duplicate", arms=Arms.DESTRUCTION, event=EventReason.DUPLICATE_TERMINATED, note=note)
+    return terminate_listed(seen, provider, names)
+
+
+def _others(seen: Observation, provider: ProviderView, launch: Launch) -> list[Machine]:
+    mine = owned(seen, provider)
+    kept = {seen.memory.machine_id} if any(m.id == seen.memory.machine_id for m in mine) else set()
+    if not kept and any(m.name == launch.name for m in mine):
+        kept = {m.id for m in mine if m.name == launch.name}
+    if not kept and provider.snapshot and provider.snapshot.began < _record_began(seen):
+        return []
+    return [m for m in mine if m.id not in kept and m.id != seen.memory.machine_id]
+
+
+def _record_began(seen: Observation) -> float:
+    """Return since when the record is as it is: a list begun before it cannot show what the record names."""
+    return seen.witness.sight.at if seen.witness.sight else seen.witness.first_seen
+
+
+def clear_finished_duplicates(seen: Observation) -> Action | None:
+    """The second machines are gone: what is on record about them has done its work."""
+    launch, provider = committed(seen), seen.provider
+    if (
+        launch is None
+        or provider is None
+        or launch.ending is None
+        or launch.ending.reason is not EndingReason.DUPLICATE
+    ):
+        return None
+    if any(m.name in launch.ending.names and m.alive for m in owned(seen, provider)):
+        return Wait(Reason.WORKING, "waiting for a second machine to go", seconds=2, brief=True)
+    return Record(seen.memory.with_launch(ending=None), "duplicates gone")

@@ -1,0 +1,294 @@
+"""From nothing to a machine: the first look, the intent, the send, and what follows an answer that was no machine."""
+
+from dataclasses import replace
+
+from gpuwright.instance.actions import Action, AddFinalizer, Arms, AskList, LookAt, Record, Send, Wait
+from gpuwright.instance.observation import Observation, Unmet
+from gpuwright.instance.rules.evidence import owned
+from gpuwright.instance.rules.records import adopted_launch, first_launch, next_intent
+from gpuwright.model.conditions import Reason
+from gpuwright.model.instance_spec import PowerState
+from gpuwright.model.machine import Machine
+from gpuwright.model.memory import Launch, Outcome
+from gpuwright.model.provider_view import ProviderView
+from gpuwright.model.request import MachineRequest, request_for
+from gpuwright.telemetry import EventReason
+
+MAX_RESIDUE = 64
+FIRST_LONG_WAIT = 10.0  # seconds after a spent burst; doubles up to LONGEST_WAIT
+LONGEST_WAIT = 300.0
+STRANGER_LOOK_SECONDS = 30.0
+
+
+def look_by_owner_first(seen: Observation) -> Action | None:
+    """An object without a record may have a machine all the same: its status may have been lost, or it was restored."""
+    provider = seen.provider
+    if seen.launch is not None or provider is None or not provider.capabilities.reads:
+        return None
+    if provider.snapshot is None or provider.snapshot.began < seen.witness.first_seen:
+        if provider.hindrance is not None and not provider.reachable:
+            return _hindered(provider)
+        return AskList(provider.ref, "looking whether a machine of this object exists already")
+    mine = [machine for machine in owned(seen, provider) if machine.alive]
+    if mine:
+        kept = mine[0]
+        memory = replace(seen.memory, launch=adopted_launch(seen, kept, by_person=False), machine=kept.recorded())
+        return Record(memory, "found by its owner tag", event=EventReason.ADOPTED, note=f"took over machine {kept.id}")
+    return _adopt_by_annotation(seen, provider) or _stall_beside_stranger(seen, provider)
+
+
+def _adopt_by_annotation(seen: Observation, provider: ProviderView) -> Action | None:
+    """A person names a machine to take over. Nobody else's may be taken, and on a shared provider only where allowed."""
+    wanted = seen.instance.adopt
+    if not wanted:
+        return None
+    machine = provider.snapshot.by_id.get(wanted) if provider.snapshot else None
+    trail = seen.trail(wanted)
+    machine = machine or trail.machine
+    if machine is None and trail.looked is None:
+        return LookAt(provider.ref, wanted)
+    refusal = _adoption_refusal(seen, provider, machine)
+    if refusal is not None or machine is None:
+        return Wait(Reason.NAME_CONFLICT, refusal or "", seconds=STRANGER_LOOK_SECONDS, stalled=True)
+    launch = adopted_launch(seen, machine, by_person=True)
+    memory = replace(seen.memory, launch=launch, machine=machine.recorded())
+    return Record(memory, "adopted", event=EventReason.ADOPTED, note=f"took over machine {machine.id} as asked")
+
+
+def _adoption_refusal(seen: Observation, provider: ProviderView, machine: Machine | None) -> str | None:
+    if machine is None:
+        return f"there is no machine {seen.instance.adopt} to adopt: correct the annotation gpuwright.dev/adopt"
+    if not provider.adoption_allowed:
+        return "this cluster provider does not allow adoption: its owner can set spec.adoption to Allowed"
+    if machine.id in provider.recorded_elsewhere:
+        return f"machine {machine.id} is already recorded by {provider.recorded_elsewhere[machine.id]}"
+    owner = machine.owner
+    if owner is not None and seen.other_owner_alive:
+        return f"machine {machine.id} belongs to {owner.namespace}/{owner.name}, which exists"
+    if provider.cluster_scoped and owner is not None and owner.namespace != seen.instance.owner.namespace:
+        return f"machine {machine.id} is tagged for another namespace"
+    return None
+
+
+def _stall_beside_stranger(seen: Observation, provider: ProviderView) -> Action | None:
+    """A machine of the same namespace and name but another uid: an older object's, or a restored backup's. A person decides."""
+    owner = seen.instance.owner
+    if provider.snapshot is None:
+        return None
+    for machine in provider.snapshot.machines:
+        other = machine.owner
+        if other is None or not machine.alive or other.uid == owner.uid or other.cluster != owner.cluster:
+            continue
+        known = machine.id in provider.retained_ids or machine.name in provider.leaked_names
+        if (other.namespace, other.name) == (owner.namespace, owner.name) and not known:
+            words = (
+                f"machine {machine.id} of an earlier {owner.namespace}/{owner.name} still exists: remove it, or take it over "
+                f"with the annotation gpuwright.dev/adopt={machine.id}"
+            )
+            return Wait(Reason.NAME_CONFLICT, words, seconds=STRANGER_LOOK_SECONDS, stalled=True)
+    return None
+
+
+def record_first_where_nothing_can_be_read(seen: Observation) -> Action | None:
+    """Without reads a lost record can never be found again, so the record comes before the finalizer."""
+    provider = seen.provider
+    if seen.launch is not None or provider is None or provider.capabilities.reads:
+        return None
+    if seen.instance.finalized:
+        words = (
+            "this object was launched before, its record is lost, and its provider cannot be read: check by hand whether a "
+            "machine exists, then delete the object with the annotation gpuwright.dev/force-forget"
+        )
+        return Wait(Reason.RECORD_LOST, words, stalled=True)
+    return Record(replace(seen.memory, launch=first_launch(seen, provider)), "first record")
+
+
+def buy_nothing_while_stopped(seen: Observation) -> Action | None:
+    """Stopped at birth buys nothing until it is to run; a machine that vanished while stopped is not made again before."""
+    if seen.spec.power_state is PowerState.RUNNING or _committed(seen):
+        return None
+    if seen.launch is not None and seen.launch.unsettled:
+        return None
+    return Wait(Reason.STOPPED, "powerState is Stopped: nothing is bought until it is Running", ready=True)
+
+
+def stall_when_rejected(seen: Observation) -> Action | None:
+    """The machine's words are immutable, so a rejected request can only be deleted and written anew."""
+    launch = seen.launch
+    if launch is None or launch.outcome is not Outcome.NOT_EXECUTED:
+        return None
+    if launch.reason == Reason.REQUEST_REJECTED:
+        words = (
+            f"{launch.message}. What was asked for cannot be changed: delete this ComputeInstance and create another"
+        )
+        return Wait(Reason.REQUEST_REJECTED, words, stalled=True)
+    if launch.reason == Reason.NAME_CONFLICT:
+        return Wait(Reason.NAME_CONFLICT, launch.message, stalled=True)
+    return None
+
+
+def look_after_a_promise(seen: Observation) -> Action | None:
+    """NotCommitted is believed, but one look by name shows a promise that was broken before a second machine is made."""
+    launch, provider = seen.launch, seen.provider
+    if (
+        launch is None
+        or provider is None
+        or launch.outcome is not Outcome.NOT_COMMITTED
+        or not provider.capabilities.reads
+    ):
+        return None
+    trail = seen.trail(launch.name)
+    sight = seen.witness.sight
+    if trail.looked is None or sight is None or trail.looked < sight.at:
+        return LookAt(provider.ref, launch.name)
+    if seen.machine_under(launch.name) is None:
+        return None
+    found = seen.machine_under(launch.name)
+    if found is None or not found.alive:
+        return None
+    memory = replace(seen.memory, machine=found.recorded()).with_launch(outcome=Outcome.COMMITTED, settled=True)
+    note = f"machine {found.id} exists although the provider promised that nothing was made"
+    return Record(memory, "a promise was broken", event=EventReason.PROMISE_BROKEN, note=note)
+
+
+def stall_at_capacity_deadline(seen: Observation) -> Action | None:
+    """There was no room for longer than the spec wants to go on asking."""
+    launch = seen.launch
+    limit = seen.spec.deadlines.capacity_seconds
+    if launch is None or launch.outcome is not Outcome.NOT_COMMITTED or not limit:
+        return None
+    if launch.reason != Reason.CAPACITY_UNAVAILABLE or capacity_waited(seen, launch) < limit:
+        return None
+    words = f"the provider had no room for {limit} s: {launch.message}"
+    return Wait(Reason.CAPACITY_DEADLINE_EXCEEDED, words, stalled=True)
+
+
+def capacity_waited(seen: Observation, launch: Launch) -> float:
+    """Return for how long there was no room in this incarnation, in time in which we could ask."""
+    sight = seen.witness.sight
+    if sight is None or seen.provider is None or sight.send != launch.send:
+        return float(launch.capacity_waited_seconds)
+    return launch.capacity_waited_seconds + (seen.provider.visible_seconds - sight.visible)
+
+
+def wait_for_the_next_try(seen: Observation) -> Action | None:
+    """Back-off after an answer that was no machine, or the wait that the provider asked for."""
+    launch = seen.launch
+    remaining = seen.witness.not_before - seen.now
+    if launch is None or launch.outcome not in {Outcome.NOT_COMMITTED, Outcome.NOT_EXECUTED} or remaining <= 0:
+        return None
+    reason = Reason(launch.reason) if launch.reason in list(Reason) else Reason.PLACEMENT_FAILED
+    return Wait(reason, launch.message, seconds=remaining, brief=remaining < 1)
+
+
+def retry_delay(seen: Observation, launch: Launch) -> float:
+    """Return the seconds between this attempt's answer and the next attempt; jittered, so that a fleet does not march.
+
+    Within a burst the base delay times the attempt; after it 10 s, doubling up to 300 s, full jitter.
+    """
+    policy = seen.spec.create_policy
+    tries = max(1, launch.attempt - seen.witness.burst_from)
+    if tries < policy.max_attempts:
+        return policy.retry_base_delay_milliseconds / 1000 * tries * (1 + seen.jitter / 4)
+    longest = min(LONGEST_WAIT, FIRST_LONG_WAIT * 2.0 ** min(tries - policy.max_attempts, 10))
+    return longest * (0.1 + 0.9 * seen.jitter)
+
+
+def wait_when_nothing_may_be_created(seen: Observation) -> Action | None:
+    """Draining, offline, refused credentials, not protected yet: no attempt is counted."""
+    provider = seen.provider
+    if provider is None or not _may_launch(seen) or provider.hindrance is None:
+        return None
+    return _hindered(provider)
+
+
+def _hindered(provider: ProviderView) -> Wait:
+    hindrance = provider.hindrance
+    if hindrance is None:
+        return Wait(Reason.WAITING, "waiting for the provider", brief=True)
+    brief = hindrance.reason is Reason.WAITING
+    return Wait(hindrance.reason, hindrance.message, seconds=60, stalled=hindrance.stalls, brief=brief)
+
+
+def finalize_before_intent(seen: Observation) -> Action | None:
+    """The object must not vanish while something of it may exist."""
+    if not _may_launch(seen) or seen.instance.finalized:
+        return None
+    return AddFinalizer()
+
+
+def wait_for_room(seen: Observation) -> Action | None:
+    """Limits of the provider: machines, creates a minute, creates in flight."""
+    provider = seen.provider
+    if provider is None or not _may_launch(seen) or provider.room.free:
+        return None
+    brief = provider.room.reason is not Reason.LIMIT_REACHED
+    return Wait(provider.room.reason, provider.room.message, seconds=provider.room.retry_seconds, brief=brief)
+
+
+def write_intent(seen: Observation) -> Action | None:
+    """Write what is about to be sent, guarded, before it is sent."""
+    provider = seen.provider
+    if provider is None or not _may_launch(seen):
+        return None
+    if isinstance(seen.wishes, Unmet):
+        return Wait(Reason.SECRET_NOT_FOUND, seen.wishes.message, seconds=30)
+    if seen.wishes is None:
+        return Wait(Reason.WAITING, "waiting for the request to be made up", brief=True, seconds=1)
+    memory = next_intent(seen, provider, seen.wishes, capacity_waited=_capacity_so_far(seen))
+    if len(memory.residue) > MAX_RESIDUE:
+        words = f"{MAX_RESIDUE} names were tried and are not yet proven absent: no other is tried before some are"
+        return Wait(Reason.PLACEMENT_FAILED, words, seconds=30)
+    return Record(memory, "intent", arms=Arms.SEND)
+
+
+def _capacity_so_far(seen: Observation) -> int:
+    launch = seen.launch
+    if launch is None or launch.reason != Reason.CAPACITY_UNAVAILABLE:
+        return 0
+    return int(capacity_waited(seen, launch))
+
+
+def send_what_was_announced(seen: Observation) -> Action | None:
+    """Only the process that wrote this intent sends it, once, and only within the window."""
+    launch, armed = seen.launch, seen.witness.armed
+    if launch is None or launch.outcome is not Outcome.INTENDED or armed is None or armed.destructive:
+        return None
+    if armed.send != launch.send or launch.sent_by != seen.process or seen.witness.left >= launch.send:
+        return None
+    request = current_request(seen, launch)
+    if request is None or request.fingerprint() != launch.request_hash:
+        return None
+    return Send(launch.provider, request)
+
+
+def current_request(seen: Observation, launch: Launch) -> MachineRequest | None:
+    """Return what would be sent now under the launch's name; None while a Secret is missing."""
+    if seen.wishes is None or isinstance(seen.wishes, Unmet):
+        return None
+    owner = seen.instance.owner
+    request = request_for(owner, seen.wishes, launch.incarnation, launch.attempt, launch.placement)
+    return replace(
+        request, resent=launch.resent, traceparent=seen.instance.annotations.get("gpuwright.dev/traceparent", "")
+    )
+
+
+def replace_own_unsent_intent(seen: Observation) -> Action | None:
+    """An intent of ours that we know never left is as good as none: no wait for it."""
+    launch = seen.launch
+    if launch is None or launch.outcome is not Outcome.INTENDED or launch.sent_by != seen.process:
+        return None
+    if seen.witness.left >= launch.send:
+        return None
+    memory = seen.memory.with_launch(outcome=Outcome.NOT_EXECUTED, reason=str(Reason.WAITING), message="never sent")
+    return Record(memory, "an intent of ours never left")
+
+
+def _committed(seen: Observation) -> bool:
+    return seen.launch is not None and seen.launch.outcome is Outcome.COMMITTED and seen.launch.ends is None
+
+
+def _may_launch(seen: Observation) -> bool:
+    """Return whether the record allows a new intent: nothing tried yet, or an answer that was no machine."""
+    launch = seen.launch
+    return launch is None or launch.outcome in {Outcome.NOT_COMMITTED, Outcome.NOT_EXECUTED}

@@ -1,0 +1,130 @@
+"""A machine is on record: is it there, does it come up in time, and is it still wanted?"""
+
+from dataclasses import replace
+
+from gpuwright.instance.actions import Action, Arms, LookAt, Record, Wait
+from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules.evidence import absence_proven, next_proof_look, settled_at
+from gpuwright.instance.rules.records import with_ending
+from gpuwright.model.conditions import Reason
+from gpuwright.model.machine import COMING_UP, Machine, MachineState
+from gpuwright.model.memory import EndingReason, Launch, Outcome
+from gpuwright.model.times import age_since
+from gpuwright.telemetry import EventReason
+
+
+def committed(seen: Observation) -> Launch | None:
+    """Return the launch if a machine of it was made and is still wanted."""
+    launch = seen.launch
+    if launch is None or launch.outcome is not Outcome.COMMITTED or launch.ends is not None:
+        return None
+    return launch
+
+
+def recorded_machine(seen: Observation) -> Machine | None:
+    """Return the recorded machine as the newest look showed it; None where the newest look did not show it."""
+    if seen.launch is None:
+        return None
+    return seen.machine_under(seen.launch.name)
+
+
+def end_when_dead(seen: Observation) -> Action | None:
+    """The provider itself says that the recorded machine is no more."""
+    launch, provider = committed(seen), seen.provider
+    if launch is None or provider is None:
+        return None
+    machine = seen.trail(launch.name).machine
+    if machine is not None and machine.id == seen.memory.machine_id and machine.state is MachineState.PREEMPTED:
+        return _gone(seen, EndingReason.PREEMPTED, f"machine {machine.id} was taken away by its provider")
+    if seen.memory.machine_id and seen.memory.machine_id in seen.trail(launch.name).tombstones:
+        return _gone(seen, EndingReason.LOST, f"machine {seen.memory.machine_id} is gone (its provider says so)")
+    return None
+
+
+def end_when_absent(seen: Observation) -> Action | None:
+    """No look shows it: gather proof over F before it counts as lost."""
+    launch, provider = committed(seen), seen.provider
+    if launch is None or provider is None or not provider.capabilities.reads:
+        return None
+    if not seen.trail(launch.name).absences:
+        return None
+    if seen.memory.machine_id in provider.mass_absent:
+        words = (
+            "many machines are missing from one list at once: waiting until they show again, or a person confirms it"
+        )
+        return Wait(Reason.PROVIDER_UNREACHABLE, words, seconds=60)
+    since = settled_at(seen, launch, provider)
+    if since is None:
+        return None
+    if absence_proven(seen, launch.name, since, provider):
+        return _gone(
+            seen, EndingReason.LOST, f"machine {seen.memory.machine_id} is gone: no look has shown it any more"
+        )
+    if not provider.reachable:
+        return None
+    delay = next_proof_look(seen, launch.name, since, provider)
+    if delay <= 0:
+        return LookAt(provider.ref, launch.name)
+    words = f"machine {seen.memory.machine_id} is not listed: making sure for {provider.spec.settle_seconds} s"
+    return Wait(Reason.LOST, words, seconds=delay)
+
+
+def _gone(seen: Observation, reason: EndingReason, note: str) -> Record:
+    name = seen.launch.name if seen.launch else ""
+    memory = with_ending(seen, reason, (name,))
+    gone = replace(memory, machine={**memory.machine, "state": str(MachineState.GONE)})
+    return Record(gone, "gone", event=EventReason.LOST, note=note)
+
+
+def end_when_broken(seen: Observation) -> Action | None:
+    """A failed machine still bills: it is terminated before it is replaced."""
+    machine = recorded_machine(seen)
+    if committed(seen) is None:
+        return None
+    if machine is not None and machine.state is MachineState.FAILED:
+        return _end(seen, EndingReason.BROKEN, f"machine {machine.id} failed")
+    if seen.witness.power_refused:
+        return _end(seen, EndingReason.BROKEN, f"the machine cannot be started: {seen.witness.power_refused}")
+    return None
+
+
+def end_when_overdue(seen: Observation) -> Action | None:
+    """A machine that never came up is paid for until it is destroyed. Only time in which we could see counts."""
+    launch, provider = committed(seen), seen.provider
+    limit = seen.spec.deadlines.launch_seconds
+    if launch is None or provider is None or not limit or not _coming_up(seen):
+        return None
+    sight = seen.witness.sight
+    if sight is None or sight.send != launch.send:
+        return None
+    visible = launch.waited_seconds + provider.visible_seconds - sight.visible
+    if visible < limit or not provider.reachable:
+        return None
+    return _end(seen, EndingReason.LAUNCH_DEADLINE_EXCEEDED, f"the machine did not run within {limit} s")
+
+
+def _coming_up(seen: Observation) -> bool:
+    return seen.memory.machine.get("state") in {str(state) for state in COMING_UP} and seen.wants_running
+
+
+def end_when_expired(seen: Observation) -> Action | None:
+    """The spec gave the machine an age; it counts from its birth."""
+    limit = seen.spec.expire_after_seconds
+    if committed(seen) is None or not limit:
+        return None
+    age = age_of(seen)
+    if age is None or age < limit:
+        return None
+    return _end(seen, EndingReason.EXPIRED, f"the machine reached its age of {limit} s")
+
+
+def age_of(seen: Observation) -> float | None:
+    """Return the machine's age in seconds by the provider's time of its birth, else by our intent."""
+    born = str(seen.memory.machine.get("createdTime") or "") or (seen.launch.intended if seen.launch else "")
+    return None if not born else age_since(born, seen.wall)
+
+
+def _end(seen: Observation, reason: EndingReason, note: str) -> Record:
+    name = seen.launch.name if seen.launch else ""
+    event = EventReason.STALLED if reason is EndingReason.EXPIRED else EventReason.REPLACING
+    return Record(with_ending(seen, reason, (name,)), "ending", arms=Arms.DESTRUCTION, event=event, note=note)

@@ -1,0 +1,155 @@
+"""How a launch record follows another: names, tokens, residue. Nothing else makes one."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from gpuwright.instance.observation import Observation
+from gpuwright.model.conditions import Reason, cut, timestamp
+from gpuwright.model.machine import Machine
+from gpuwright.model.memory import Ending, EndingReason, Launch, Memory, Outcome, Residue
+from gpuwright.model.names import attempt_of, token
+from gpuwright.model.provider_view import ProviderView
+from gpuwright.model.request import Wishes, request_for
+
+KEPT_ATTEMPTS = 20
+
+
+def moment(seen: Observation) -> str:
+    """Return the observation's time as status has it."""
+    return timestamp(datetime.fromtimestamp(seen.wall, UTC))
+
+
+def first_launch(seen: Observation, provider: ProviderView) -> Launch:
+    """Return a record that says: nothing was sent yet."""
+    return Launch(
+        incarnation=1,
+        attempt=1,
+        name="",
+        token="",
+        request_hash="",
+        provider=provider.ref,
+        placement=0,
+        place=seen.place,
+        send=0,
+        sent_by=seen.process,
+        intended=moment(seen),
+        settle_seconds=provider.settle_seconds,
+        outcome=Outcome.NOT_EXECUTED,
+    )
+
+
+def adopted_launch(seen: Observation, machine: Machine, *, by_person: bool) -> Launch:
+    """Return the record of a machine that was found: with the incarnation and attempt that it carries."""
+    provider = seen.provider
+    if provider is None:
+        raise ValueError("a machine is adopted at a provider")
+    incarnation = 1 if by_person else machine.incarnation
+    attempt = 1 if by_person else attempt_of(machine.name)
+    return replace(
+        first_launch(seen, provider),
+        incarnation=incarnation,
+        attempt=attempt,
+        name=machine.name,
+        token=token(seen.instance.owner, incarnation, attempt, 0),
+        outcome=Outcome.COMMITTED,
+        settled=True,
+        adopted=by_person,
+        reason=str(Reason.ADOPTED),
+    )
+
+
+def next_intent(seen: Observation, provider: ProviderView, wishes: Wishes, *, capacity_waited: int) -> Memory:
+    """Return the memory with the intent of the next send: the next name, the same name again, or the next incarnation."""
+    launch = seen.launch
+    incarnation, attempt, resent = _next(seen, wishes)
+    request = request_for(seen.instance.owner, wishes, incarnation, attempt, 0)
+    intent = Launch(
+        incarnation=incarnation,
+        attempt=attempt,
+        name=request.name,
+        token=request.token,
+        request_hash=request.fingerprint(),
+        provider=provider.ref,
+        placement=0,
+        place=seen.place,
+        send=(launch.send if launch else 0) + 1,
+        sent_by=seen.process,
+        intended=moment(seen),
+        settle_seconds=provider.settle_seconds,
+        outcome=Outcome.INTENDED,
+        capacity_waited_seconds=capacity_waited if launch and launch.incarnation == incarnation else 0,
+        resent=resent,
+    )
+    replaced = launch is not None and launch.incarnation != incarnation
+    return replace(
+        seen.memory,
+        launch=intent,
+        residue=_residue(seen.memory, intent.name, reads=provider.capabilities.reads),
+        machine={} if replaced else seen.memory.machine,
+        attempts=finished_attempts(seen),
+        replacements=seen.memory.replacements + (1 if replaced else 0),
+    )
+
+
+def _next(seen: Observation, wishes: Wishes) -> tuple[int, int, bool]:
+    """Return incarnation, attempt, and whether the name repeats one whose send ended Unknown."""
+    launch = seen.launch
+    if launch is None:
+        return 1, 1, False
+    if launch.outcome is Outcome.COMMITTED:
+        return launch.incarnation + 1, 1, False
+    if launch.send == 0:
+        return launch.incarnation, 1, False
+    if launch.outcome is Outcome.NOT_COMMITTED or launch.conflict:
+        return launch.incarnation, launch.attempt + 1, False
+    again = request_for(seen.instance.owner, wishes, launch.incarnation, launch.attempt, launch.placement)
+    if again.fingerprint() != launch.request_hash:
+        # Never an old token with another body; the name may be known with the old one too.
+        return launch.incarnation, launch.attempt + 1, False
+    return launch.incarnation, launch.attempt, launch.resent or launch.unsettled
+
+
+def nothing_of_ours(launch: Launch) -> bool:
+    """Return whether no send of this name can have made anything: it never left, or somebody else held the name before."""
+    if launch.resent:
+        return False
+    return launch.outcome is Outcome.NOT_EXECUTED or launch.reason == Reason.NAME_CONFLICT
+
+
+def _residue(memory: Memory, keep: str, *, reads: bool) -> tuple[Residue, ...]:
+    """Return the residue with the replaced launch's name added, unless its send never happened or is repeated now."""
+    launch = memory.launch
+    if launch is None or launch.send == 0 or launch.name == keep or launch.outcome is Outcome.COMMITTED:
+        return memory.residue
+    if nothing_of_ours(launch) and (launch.outcome is Outcome.NOT_EXECUTED or not reads):
+        return memory.residue
+    if any(entry.name == launch.name for entry in memory.residue):
+        return memory.residue
+    entry = Residue(launch.name, launch.provider, launch.place, launch.placement, launch.intended)
+    return (*memory.residue, entry)
+
+
+def finished_attempts(seen: Observation) -> tuple[Mapping[str, Any], ...]:
+    """Return the history with the launch on record as its newest entry; people read it, nothing decides on it."""
+    launch = seen.launch
+    if launch is None or launch.outcome is Outcome.NOT_EXECUTED:
+        return seen.memory.attempts
+    entry = {
+        "incarnation": launch.incarnation,
+        "attempt": launch.attempt,
+        "name": launch.name,
+        "providerRef": launch.provider.body(),
+        "outcome": str(launch.outcome),
+        "reason": str(launch.ending.reason) if launch.ending else launch.reason or str(launch.outcome),
+        "message": cut(launch.message or str(seen.memory.machine.get("id", ""))),
+        "startedTime": launch.intended,
+        "finishedTime": moment(seen),
+    }
+    return (*seen.memory.attempts, entry)[-KEPT_ATTEMPTS:]
+
+
+def with_ending(seen: Observation, reason: EndingReason, names: tuple[str, ...]) -> Memory:
+    """Return the memory with the ending that must be on record before anything is destroyed."""
+    return seen.memory.with_launch(ending=Ending(reason, names, moment(seen)))

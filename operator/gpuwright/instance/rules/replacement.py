@@ -1,0 +1,105 @@
+"""A machine that is to go, and the one after it: only when the one before is proven gone."""
+
+from dataclasses import replace
+
+from gpuwright.instance.actions import Action, Arms, LookAt, Record, Wait
+from gpuwright.instance.observation import Observation, Unmet
+from gpuwright.instance.rules.evidence import is_gone, next_proof_look, settled_at
+from gpuwright.instance.rules.records import next_intent
+from gpuwright.instance.rules.residue import prove_residue
+from gpuwright.instance.rules.termination import terminate_listed
+from gpuwright.model.conditions import Reason
+from gpuwright.model.instance_spec import OnLoss
+from gpuwright.model.machine import MachineState
+from gpuwright.model.memory import EndingReason, Memory
+from gpuwright.model.provider_view import ProviderView
+from gpuwright.telemetry import EventReason
+
+
+def finish_ending(seen: Observation) -> Action | None:
+    """Terminate what is ending until it is proven gone."""
+    launch, provider = seen.launch, seen.provider
+    if launch is None or provider is None or launch.ends is None or _is_recorded_gone(seen.memory):
+        return None
+    if is_ended_machine_gone(seen, provider):
+        gone = replace(seen.memory, machine={**seen.memory.machine, "state": str(MachineState.GONE)})
+        return Record(gone, "ended")
+    names = launch.ending.names if launch.ending else (launch.name,)
+    step = terminate_listed(seen, provider, names)
+    if step is not None:
+        return step
+    since = settled_at(seen, launch, provider)
+    if since is None:
+        return Wait(Reason.WAITING_FOR_SETTLEMENT, "waiting until nothing can still appear", seconds=5)
+    delay = next_proof_look(seen, launch.name, since, provider)
+    if delay <= 0:
+        return LookAt(provider.ref, launch.name)
+    return Wait(_ending_reason(launch.ends), f"terminating {', '.join(names)}: {launch.ends}", seconds=delay)
+
+
+def is_ended_machine_gone(seen: Observation, provider: ProviderView) -> bool:
+    """Return whether the machine of an ended launch is proven gone and nothing of it can still appear."""
+    launch = seen.launch
+    if launch is None:
+        return False
+    since = settled_at(seen, launch, provider)
+    return since is not None and is_gone(seen, launch.name, seen.memory.machine_id, since, provider)
+
+
+def _is_recorded_gone(memory: Memory) -> bool:
+    return memory.machine.get("state") == str(MachineState.GONE)
+
+
+def replace_what_is_gone(seen: Observation) -> Action | None:
+    """The next incarnation, where the spec wants one, once every name of this one is settled and gone."""
+    launch, provider = seen.launch, seen.provider
+    if launch is None or provider is None or launch.ends is None or not _is_recorded_gone(seen.memory):
+        return None
+    stalled = _no_replacement(seen, launch.ends)
+    if stalled is not None:
+        return stalled
+    reason = _ending_reason(launch.ends)
+    if settled_at(seen, launch, provider) is None:
+        return Wait(reason, "the next machine waits until nothing of this one can still appear", seconds=5)
+    unproven = prove_residue(seen, provider)
+    if unproven is not None:
+        return unproven
+    if not seen.wants_running:
+        return Wait(Reason.STOPPED, "powerState is Stopped: nothing is made again until it is Running", ready=True)
+    if isinstance(seen.wishes, Unmet):
+        return Wait(Reason.SECRET_NOT_FOUND, seen.wishes.message, seconds=30)
+    if provider.hindrance is not None:
+        return Wait(provider.hindrance.reason, provider.hindrance.message, seconds=60)
+    if not provider.room.free or seen.wishes is None:
+        return Wait(reason, provider.room.message or "waiting for room", seconds=2)
+    memory = next_intent(seen, provider, seen.wishes, capacity_waited=0)
+    note = f"replacing {seen.memory.machine_id}: {launch.ends}"
+    return Record(memory, "replacement", arms=Arms.SEND, event=EventReason.REPLACING, note=note)
+
+
+def _no_replacement(seen: Observation, why: EndingReason) -> Wait | None:
+    reason = _ending_reason(why)
+    if why is EndingReason.EXPIRED:
+        return Wait(
+            Reason.EXPIRED, "the machine reached its age and was terminated; take this object out", stalled=True
+        )
+    lost = why in {EndingReason.LOST, EndingReason.PREEMPTED, EndingReason.BROKEN}
+    if lost and seen.spec.on_loss is OnLoss.FAIL:
+        return Wait(reason, f"machine {seen.memory.machine_id} is gone and onLoss is Fail", stalled=True)
+    if seen.memory.replacements < seen.spec.max_replacements:
+        return None
+    if why is EndingReason.LAUNCH_DEADLINE_EXCEEDED:
+        words = f"{seen.memory.replacements} replacements did not come up in time either"
+        return Wait(Reason.LAUNCH_DEADLINE_EXCEEDED, words, stalled=True)
+    return Wait(Reason.REPLACEMENTS_SPENT, f"{seen.memory.replacements} replacements are spent: {why}", stalled=True)
+
+
+def _ending_reason(why: EndingReason) -> Reason:
+    known = {
+        EndingReason.LOST: Reason.LOST,
+        EndingReason.PREEMPTED: Reason.PREEMPTED,
+        EndingReason.BROKEN: Reason.BROKEN,
+        EndingReason.EXPIRED: Reason.EXPIRED,
+        EndingReason.LAUNCH_DEADLINE_EXCEEDED: Reason.BROKEN,
+    }
+    return known.get(why, Reason.LOST)

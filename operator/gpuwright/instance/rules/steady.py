@@ -1,0 +1,93 @@
+"""A machine that is there: keep the record true, and say how it is."""
+
+from dataclasses import replace
+
+from gpuwright.instance.actions import Action, LookAt, Record, Wait
+from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules.liveness import age_of, committed, recorded_machine
+from gpuwright.instance.rules.residue import residue_look_due
+from gpuwright.model.conditions import Reason
+from gpuwright.model.machine import COMING_UP, Machine, MachineState
+
+_REASONS = {
+    MachineState.PENDING: (Reason.PROVISIONING, "the machine is being made"),
+    MachineState.PROVISIONING: (Reason.PROVISIONING, "the machine is being made"),
+    MachineState.STOPPING: (Reason.STOPPING, "the machine is being switched off"),
+    MachineState.STOPPED: (Reason.STOPPED, "the machine is off"),
+    MachineState.DELETING: (Reason.LOST, "the machine is being deleted by somebody else"),
+    MachineState.UNKNOWN: (
+        Reason.PROVISIONING,
+        "the provider uses a word for the machine's state that is not known here",
+    ),
+}
+
+
+def watch_untagged_directly(seen: Observation) -> Action | None:
+    """A machine that a person had us adopt carries no tag of ours, so no list shows it: look by name, at the lists' pace."""
+    launch, provider = committed(seen), seen.provider
+    if launch is None or provider is None or not launch.adopted or not provider.reachable:
+        return None
+    looked = seen.trail(launch.name).looked
+    if looked is not None and seen.now - looked < provider.spec.poll.period_seconds:
+        return None
+    return LookAt(provider.ref, launch.name)
+
+
+def keep_record_true(seen: Observation) -> Action | None:
+    """Write what a look shows where it matters. Steps on the way up are not worth a write each."""
+    launch, machine = committed(seen), recorded_machine(seen)
+    if launch is None or machine is None or not _matters(seen, machine):
+        return None
+    memory = replace(seen.memory, machine=machine.recorded())
+    return Record(memory.with_launch(settled=True, waited_seconds=0), "state")
+
+
+def _matters(seen: Observation, machine: Machine) -> bool:
+    recorded = seen.memory.machine
+    if dict(recorded) == machine.recorded():
+        return False
+    was_coming = recorded.get("state") in {str(state) for state in COMING_UP}
+    return not (was_coming and machine.state in COMING_UP and recorded.get("id") == machine.id)
+
+
+def say_how_it_is(seen: Observation) -> Action | None:
+    """The last rule: nothing is to be done, so say why, and when to look again."""
+    launch, provider = committed(seen), seen.provider
+    if launch is None or provider is None:
+        return Wait(Reason.WAITING, "waiting", brief=True, seconds=30)
+    if provider.credentials_rejected or not provider.reachable:
+        words = provider.message or "the provider does not answer; the machine's last known state is kept"
+        return Wait(Reason.PROVIDER_UNREACHABLE, words, seconds=_soonest(seen))
+    state = MachineState(seen.memory.machine.get("state") or MachineState.UNKNOWN)
+    if not provider.capabilities.reads:
+        words = f"the provider confirmed it; {provider.capabilities.limits}"
+        return Wait(Reason.RUNNING, words, ready=True, seconds=_soonest(seen))
+    if state is MachineState.RUNNING and seen.wants_running:
+        return Wait(Reason.RUNNING, "the machine is running", ready=True, seconds=_soonest(seen))
+    if state is MachineState.STOPPED and not seen.wants_running:
+        return Wait(
+            Reason.STOPPED, "the machine is off because powerState is Stopped", ready=True, seconds=_soonest(seen)
+        )
+    reason, words = _REASONS.get(state, (Reason.WAITING, "waiting"))
+    if state is MachineState.STOPPED:
+        reason, words = Reason.STARTING, "the machine is being started"
+    return Wait(reason, words, seconds=_soonest(seen))
+
+
+def _soonest(seen: Observation) -> float | None:
+    """Return the seconds until the first deadline, expiry or residue look; None where there is none."""
+    delays = []
+    provider, launch = seen.provider, seen.launch
+    if provider is None or launch is None:
+        return None
+    age = age_of(seen)
+    if seen.spec.expire_after_seconds and age is not None:
+        delays.append(seen.spec.expire_after_seconds - age)
+    sight = seen.witness.sight
+    if seen.memory.machine.get("state") != MachineState.RUNNING and seen.spec.deadlines.launch_seconds and sight:
+        spent = launch.waited_seconds + provider.visible_seconds - sight.visible
+        delays.append(seen.spec.deadlines.launch_seconds - spent)
+    if launch.adopted:
+        delays.append(float(provider.spec.poll.period_seconds))
+    delays.extend(residue_look_due(seen, entry.name, provider) for entry in seen.memory.residue)
+    return max(0.1, min(delays)) if delays else None

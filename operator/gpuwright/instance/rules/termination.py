@@ -1,0 +1,35 @@
+"""Asking for a machine's end: only what is on record as ending, only within the window of a write or a live read."""
+
+from gpuwright.instance.actions import Action, ReadLive, Terminate, Wait
+from gpuwright.instance.observation import Observation
+from gpuwright.model.conditions import Reason
+from gpuwright.model.machine import MachineState
+from gpuwright.model.provider_view import ProviderView
+
+ASK_AGAIN_SECONDS = 30.0  # a machine still shown as alive this long after an accepted terminate is terminated again
+
+
+def terminate_listed(seen: Observation, provider: ProviderView, names: tuple[str, ...]) -> Action | None:
+    """Terminate what is on record as ending, one name a pass, within the window of a write or a live read."""
+    for name in names:
+        if name in seen.witness.terminated and not _shown_after(seen, name):
+            continue
+        tried = seen.witness.terminate_tried.get(name)
+        pause = min(60.0, 2.0 ** min(seen.witness.tries, 6)) if tried is not None else 0.0
+        if tried is not None and seen.now < tried + pause:
+            return Wait(Reason.TERMINATING_MACHINE, f"terminating {name}", seconds=tried + pause - seen.now)
+        armed = seen.witness.armed
+        if armed is None or not armed.destructive:
+            return ReadLive()
+        return Terminate(provider.ref, name)
+    return None
+
+
+def _shown_after(seen: Observation, name: str) -> bool:
+    """Return whether a look long after the accepted terminate still shows it alive, so that it must be asked for again."""
+    accepted = seen.witness.terminated[name]
+    trail = seen.trail(name)
+    shown = trail.shown is not None and trail.shown > accepted + ASK_AGAIN_SECONDS and not trail.absences
+    return (
+        shown and trail.machine is not None and trail.machine.alive and trail.machine.state is not MachineState.DELETING
+    )

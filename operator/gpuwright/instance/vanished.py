@@ -1,0 +1,72 @@
+"""Objects that are gone: let go by us, or torn away by somebody who removed our finalizer."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gpuwright.adapters.desk import LedgerEntry, ProviderDesk
+from gpuwright.kube.client import ApiError
+from gpuwright.kube.events import Recorder
+from gpuwright.model.memory import Memory, ProviderRef, parse_memory
+from gpuwright.model.names import Owner
+from gpuwright.model.resources import INSTANCES, key_of
+from gpuwright.telemetry import EventReason, Metrics
+
+log = logging.getLogger(__name__)
+
+
+class Vanished:
+    """Tells the two apart. What was torn away is a forced forget: written down, counted, and nothing is terminated."""
+
+    def __init__(
+        self,
+        desk: ProviderDesk,
+        recorder: Recorder,
+        metrics: Metrics,
+        *,
+        cluster: str,
+        forget: Callable[[str], None],
+        spawn: Callable[[Any], None],
+    ) -> None:
+        self._desk = desk
+        self._recorder = recorder
+        self._metrics = metrics
+        self._cluster = cluster
+        self._forget = forget
+        self._spawn = spawn
+        self._released: set[str] = set()
+
+    def released(self, uid: str) -> None:
+        """Take note that we let this object go ourselves."""
+        self._released.add(uid)
+
+    def gone(self, body: Mapping[str, Any]) -> None:
+        """Take note that an object is gone; `body` is the last that was known of it."""
+        uid = body["metadata"]["uid"]
+        self._forget(uid)
+        if uid in self._released:
+            self._released.discard(uid)
+            return
+        memory = parse_memory(body.get("status") or {})
+        if memory.launch is None or not memory.names or memory.machine.get("state") == "Gone":
+            return
+        note = f"{memory.machine_id or memory.launch.name} lost its object: somebody removed the finalizer; it may still bill"
+        log.warning(note, extra={"instance": str(key_of(INSTANCES.kind, body)), "machine_id": memory.machine_id})
+        self._recorder.emit(body, EventReason.FORGOTTEN, note, "Warning")
+        self._metrics.forgotten.labels(memory.launch.provider.name).inc()
+        self._spawn(self._enter(body, memory, memory.launch.provider))
+
+    async def _enter(self, body: Mapping[str, Any], memory: Memory, provider: ProviderRef) -> None:
+        key = key_of(INSTANCES.kind, body)
+        entry = LedgerEntry(
+            names=memory.names,
+            machine_id=memory.machine_id,
+            owner=Owner(self._cluster, key.namespace, key.name, body["metadata"]["uid"]),
+            place=memory.launch.place if memory.launch else "",
+            reason="its finalizer was removed by hand",
+            retained=False,
+        )
+        try:
+            await self._desk.enter(provider, key, entry)
+        except ApiError as error:
+            log.warning("a possible leak could not be written down", extra={"instance": str(key), "error": str(error)})

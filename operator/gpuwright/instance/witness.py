@@ -1,0 +1,156 @@
+"""What this process has itself seen and done about one instance: pure data, lost in a crash, never trusted beyond it.
+
+Everything that must survive is in the status (model/memory.py). What is here only ever makes us wait longer when it is missing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from gpuwright.model.machine import Absent, Machine, Present, Sighting, Tombstone
+from gpuwright.model.memory import Launch
+
+KEPT_LOOKS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """One look, answered in full, that did not show the name. `began` in seconds on the monotonic clock."""
+
+    began: float
+    direct: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What looks have shown of one name. `absences` are unbroken: a look that shows the machine empties them."""
+
+    shown: float | None = None
+    machine: Machine | None = None
+    absences: tuple[Absence, ...] = ()
+    tombstones: frozenset[str] = frozenset()
+    tombstone_began: float | None = None
+    looked: float | None = None  # began of the newest direct look, whatever it showed
+
+    def present(self, began: float, machine: Machine, *, direct: bool) -> "Trail":
+        """Return the trail after a look that showed the machine; an older look changes nothing."""
+        if self.newest is not None and began < self.newest:
+            return self
+        looked = began if direct else self.looked
+        return replace(self, shown=began, machine=machine, absences=(), looked=looked)
+
+    def absent(self, began: float, *, direct: bool) -> "Trail":
+        """Return the trail after a look that did not show it. The middle of a long row of absences is dropped."""
+        if self.newest is not None and began < self.newest:
+            return self
+        if self.absences and self.absences[-1] == Absence(began, direct):
+            return self
+        row = (*self.absences, Absence(began, direct))
+        if len(row) > KEPT_LOOKS:
+            row = row[: KEPT_LOOKS // 2] + row[-KEPT_LOOKS // 2 :]
+        return replace(self, absences=row, looked=began if direct else self.looked)
+
+    def buried(self, began: float, machine_id: str) -> "Trail":
+        """Return the trail after a tombstone: an absence, and proof for the machine with that id."""
+        after = self.absent(began, direct=True)
+        return replace(after, tombstones=after.tombstones | {machine_id}, tombstone_began=began)
+
+    @property
+    def newest(self) -> float | None:
+        """Return when the newest look that counted began."""
+        last = self.absences[-1].began if self.absences else None
+        return max((moment for moment in (self.shown, last) if moment is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The first sight of one send: a wait belongs to one send, and begins anew with another."""
+
+    send: int
+    outcome: str
+    at: float
+    base: int  # waitedSeconds on record then
+    visible: float  # the provider's visible seconds then
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """What we have announced on record and may do now, once, before `boottime` and `wall` (seconds) are reached."""
+
+    send: int
+    boottime: float
+    wall: float
+    destructive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """All that this process knows of one instance beyond its status."""
+
+    first_seen: float
+    sight: Sight | None = None
+    armed: Armed | None = None
+    left: int = -1  # the newest send for which we called the provider
+    answered_send: int = -1
+    answered_at: float = 0.0
+    trails: Mapping[str, Trail] = field(default_factory=dict)
+    terminated: Mapping[str, float] = field(default_factory=dict)  # name -> when a terminate was accepted
+    terminate_tried: Mapping[str, float] = field(default_factory=dict)  # name -> when it was last tried
+    tries: int = 0  # of terminates and power calls since the last progress
+    not_before: float = 0.0  # nothing is created before this
+    burst_from: int = 0  # the attempt after which the present burst began
+    snapshot_began: float = -1.0
+    residue_since: Mapping[str, float] = field(default_factory=dict)
+    ledger_written: bool = False
+    powered_at: float = -1e9
+    idle_since: float | None = None  # since when the object has only waited briefly
+    power_refused: str = ""
+
+    def trail(self, name: str) -> Trail:
+        """Return the trail of a name; an empty one if it was never looked for."""
+        return self.trails.get(name, Trail())
+
+    def with_trail(self, name: str, trail: Trail) -> "Witness":
+        """Return the witness with one trail replaced."""
+        if self.trails.get(name) == trail:
+            return self
+        return replace(self, trails={**self.trails, name: trail})
+
+    def after_look(self, name: str, began: float, sighting: Sighting, owner_uid: str, *, counts: bool) -> "Witness":
+        """Return the witness after a direct look. `counts` is False where an absence proves nothing at the moment."""
+        trail = self.trail(name)
+        match sighting:
+            case Present(machine) if machine.owner_uid in {"", owner_uid}:
+                return self.with_trail(name, trail.present(began, machine, direct=True))
+            case Tombstone(machine_id):
+                return self.with_trail(name, trail.buried(began, machine_id))
+            case Present() | Absent():
+                # A name that another owner holds counts as absent: it is nobody's business of ours.
+                seen = trail.absent(began, direct=True) if counts else replace(trail, looked=began)
+                return self.with_trail(name, seen)
+
+    def after_list(
+        self, began: float, shown: Mapping[str, Machine], names: Iterable[str], *, counts: bool
+    ) -> "Witness":
+        """Return the witness after a list; `shown` has what it showed of ours, by the name on record."""
+        if began <= self.snapshot_began:
+            return self
+        trails = dict(self.trails)
+        for name in names:
+            trail = trails.get(name, Trail())
+            if name in shown:
+                trails[name] = trail.present(began, shown[name], direct=False)
+            elif counts:
+                trails[name] = trail.absent(began, direct=False)
+        return replace(self, trails=trails, snapshot_began=began)
+
+    def sighted(self, launch: Launch | None, now: float, visible: float) -> "Witness":
+        """Return the witness with its first sight of this send and outcome noted."""
+        if launch is None:
+            return self
+        current = (launch.send, str(launch.outcome))
+        if self.sight is not None and (self.sight.send, self.sight.outcome) == current:
+            return self
+        if self.sight is not None and self.sight.send == launch.send and launch.unsettled:
+            # Intended and then Unknown is one wait: it began with the intent.
+            return replace(self, sight=replace(self.sight, outcome=str(launch.outcome)))
+        return replace(self, sight=Sight(launch.send, str(launch.outcome), now, launch.waited_seconds, visible))

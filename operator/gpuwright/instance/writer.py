@@ -1,0 +1,120 @@
+"""Status writes of an instance: guarded, compared with what came back, and never dropped where they carry an outcome."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gpuwright.instance.observation import Observation
+from gpuwright.kube.cache import ObjectCache
+from gpuwright.kube.client import ApiError, Conflict, Invalid, KubeClient, NotFound
+from gpuwright.kube.merge_patch import merge_patch
+from gpuwright.model.memory import Memory
+from gpuwright.model.resources import INSTANCES
+from gpuwright.telemetry import Metrics
+
+KEPT_ON_REFUSAL = ("launch", "machine", "residue", "replacements", "lastHandledReconcileAt")
+RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+log = logging.getLogger(__name__)
+
+
+class RecordNotKept(Exception):
+    """The API server answered without what was written: its CRD is older than this operator, so nothing may be sent."""
+
+
+class StatusWriter:
+    """Writes the status of ComputeInstances and keeps the cache up with the answers."""
+
+    def __init__(self, client: KubeClient, cache: ObjectCache, metrics: Metrics) -> None:
+        self._client = client
+        self._cache = cache
+        self._metrics = metrics
+
+    async def publish(self, seen: Observation, status: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Write the status if it differs; return the object as it is then. Raises ApiError."""
+        body = seen.instance.body
+        change = merge_patch(body.get("status") or {}, status)
+        if not change:
+            return body
+        return await self._patch(body, change)
+
+    async def announce(self, seen: Observation, status: Mapping[str, Any]) -> None:
+        """Write a record that something is about to be done on; check that it was kept.
+
+        Raises:
+            RecordNotKept: a field of the record did not come back.
+            ApiError: it is not on record as far as we know.
+        """
+        answer = await self.publish(seen, status)
+        kept = (answer.get("status") or {}).get("launch") or {}
+        for name, value in status["launch"].items():
+            if kept.get(name) != value:
+                raise RecordNotKept(f"status.launch.{name} was not kept: apply the CRDs of this version of gpuwright")
+
+    async def insist(
+        self, seen: Observation, status_for: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+    ) -> bool:
+        """Write an outcome until it is written; return False where the object or the send is not ours any more.
+
+        `status_for` is given the newest body and returns the status to write on top of it, or None where that is no longer ours.
+        """
+        body: Mapping[str, Any] = seen.instance.body
+        tries = 0
+        while True:
+            status = status_for(body)
+            if status is None:
+                return False
+            try:
+                change = merge_patch(body.get("status") or {}, status)
+                if change:
+                    await self._patch(body, change)
+                return True
+            except NotFound:
+                return False
+            except Conflict:
+                pass
+            except ApiError as error:
+                log.warning(
+                    "an outcome could not be written yet",
+                    extra={"instance": str(seen.instance.key), "error": str(error)},
+                )
+                await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+            tries += 1
+            fresh = await self._read(seen)
+            if fresh is None:
+                return False
+            body = fresh
+
+    async def _read(self, seen: Observation) -> Mapping[str, Any] | None:
+        tries = 0
+        while True:
+            try:
+                body = await self._client.get(INSTANCES, seen.instance.key.namespace, seen.instance.key.name)
+            except NotFound:
+                return None
+            except ApiError:
+                await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+                tries += 1
+                continue
+            return body if body["metadata"]["uid"] == seen.instance.owner.uid else None
+
+    async def _patch(self, body: Mapping[str, Any], change: dict[str, Any]) -> Mapping[str, Any]:
+        try:
+            answer = await self._client.patch(INSTANCES, body, {"status": change}, status=True)
+        except Invalid as error:
+            # Our own write is wrong. What must not be lost is written alone; the rest is a defect of ours, counted and logged.
+            self._metrics.record_refused.inc()
+            log.error("the API server refused a status", extra={"error": str(error)})  # noqa: TRY400 - no traceback of use
+            smallest = {name: change[name] for name in KEPT_ON_REFUSAL if name in change}
+            if not smallest or smallest == change:
+                raise
+            answer = await self._client.patch(INSTANCES, body, {"status": smallest}, status=True)
+        self._cache.put(INSTANCES.kind, answer)
+        return answer
+
+
+def same_send(body: Mapping[str, Any], memory: Memory) -> bool:
+    """Return whether the object still has the send of this memory on record."""
+    launch = (body.get("status") or {}).get("launch") or {}
+    return memory.launch is not None and launch.get("send") == memory.launch.send

@@ -1,0 +1,1 @@
+"""The Kubernetes API: guarded writes, live reads, Events."""

@@ -1,0 +1,63 @@
+"""Which network addresses a provider's endpoint may have: a pure answer, asked at connect time for each address.
+
+Asked there and not when the name is read from the spec, because a name can resolve to something else a moment later.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+METADATA = frozenset(
+    {
+        ip_address("169.254.169.254"),  # EC2, GCE, Azure, OpenStack
+        ip_address("169.254.170.2"),  # ECS task credentials
+        ip_address("169.254.170.23"),  # EKS pod identity
+        ip_address("fd00:ec2::254"),  # EC2 over IPv6
+        ip_address("fd00:ec2::23"),  # EKS pod identity over IPv6
+        ip_address("100.100.100.200"),  # Alibaba Cloud
+        ip_address("168.63.129.16"),  # Azure's host agent
+        ip_address("192.0.0.192"),  # Oracle Cloud
+    }
+)
+"""Addresses that hand out the node's own credentials: never a provider."""
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPolicy:
+    """What the administrator allows: `allowed` from the command line, `private` for a cluster provider."""
+
+    allowed: tuple[Network, ...] = ()
+    private: bool = False
+
+
+def refusal(address: str, *, encrypted: bool, policy: AddressPolicy) -> str | None:
+    """Return why this address may not be connected to, or None when it may."""
+    try:
+        found = _unwrapped(ip_address(address.partition("%")[0]))
+    except ValueError:
+        return f"{address} is no address"
+    if found in METADATA:
+        return f"{found} hands out credentials of the node it is asked from, and is never a provider"
+    if any(found.version == network.version and found in network for network in policy.allowed):
+        return None
+    if not encrypted:
+        return f"plain http to {found} sends the token unencrypted: use https, or start the operator with --allow-endpoint-cidr"
+    if found.is_global and not found.is_multicast:
+        return None
+    if policy.private and found.is_private and not (found.is_loopback or found.is_link_local or found.is_unspecified):
+        return None
+    return f"{found} is not a public address: start the operator with --allow-endpoint-cidr to allow it"
+
+
+def _unwrapped(address: Address) -> Address:
+    """Return the IPv4 address that an IPv6 one carries, where it does: it ends up there."""
+    if isinstance(address, IPv4Address):
+        return address
+    carried = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+    if carried is None and address in _NAT64:
+        carried = IPv4Address(address.packed[-4:])
+    return carried or address

@@ -1,0 +1,376 @@
+"""Where machines come from: the spec of ComputeProvider and ClusterComputeProvider, parsed once."""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from gpuwright.model.api_base import (
+    EMPTY_IS_ABSENT,
+    ApiModel,
+    Must,
+    ObjectName,
+    Rule,
+    Seconds,
+    SecretKeyRef,
+    Whole,
+    crd,
+    distinct,
+    matches,
+    must_match,
+    rule,
+)
+
+MAX_CA_BUNDLE = 65_536
+TYPE_IS_FINAL = "the type cannot be changed, because machines are recorded under it: create another provider"
+ENDPOINT_IS_FINAL = "the endpoint cannot be changed, because machines are recorded under it: create another provider"
+
+
+class ProviderType(StrEnum):
+    """The kinds of provider that are built."""
+
+    GATEWAY = "Gateway"
+
+
+class Dialect(StrEnum):
+    """How much of the wire API a gateway has."""
+
+    FULL = "Full"
+    CREATE_ONLY = "CreateOnly"
+
+
+class PromisedOutcome(StrEnum):
+    """What a gateway promises with a status code."""
+
+    NOT_COMMITTED = "NotCommitted"
+    UNKNOWN = "Unknown"
+
+
+class Adoption(StrEnum):
+    """Whether tenants may take over machines that exist already."""
+
+    DENIED = "Denied"
+    ALLOWED = "Allowed"
+
+
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?)"
+_PORT = r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
+_URL = rf"https?://{_HOST}{_PORT}(/[!-~]*)?"
+_ALMOST_A_URL = "https?://[^@?#]*"  # what the first two rules let through: each mistake gets one sentence
+
+Endpoint = Annotated[
+    str,
+    StringConstraints(max_length=1024),
+    Must(
+        "self.startsWith('https://') || self.startsWith('http://')",
+        lambda url: url.startswith(("https://", "http://")),
+        "must begin with https:// or http://, such as https://gateway.example:8443",
+    ),
+    must_match(
+        "[^@?#]*",
+        "leave out '@', '?' and '#': the token stands in the Secret of credentialsSecretRef, and paths are added here",
+    ),
+    Must(
+        f"!{matches(_ALMOST_A_URL)} || {matches(_URL)}",
+        lambda url: re.fullmatch(_URL, url) is not None,
+        "must name a host, and a port from 1 to 65535 if any, such as https://gateway.example:8443",
+    ),
+]
+
+_PEM_BEGINS = "-----BEGIN CERTIFICATE-----"
+_PEM_ENDS = "-----END CERTIFICATE-----"
+
+CaBundle = Annotated[
+    Annotated[
+        str,
+        StringConstraints(max_length=MAX_CA_BUNDLE),
+        Must(
+            f"self == '' || self.startsWith('{_PEM_BEGINS}')",
+            lambda pem: pem.startswith(_PEM_BEGINS),
+            f"caBundle is the PEM text itself, not base64 of it: it begins with {_PEM_BEGINS}",
+        ),
+        Must(
+            f"!self.startsWith('{_PEM_BEGINS}') || self.contains('{_PEM_ENDS}')",
+            lambda pem: _PEM_ENDS in pem,
+            f"caBundle stops before {_PEM_ENDS}: give the whole PEM text",
+        ),
+    ]
+    | None,
+    EMPTY_IS_ABSENT,
+]
+
+
+def _status_code(key: object) -> object:
+    return int(key) if isinstance(key, str) and len(key) == 3 and key.isascii() and key.isdigit() else key
+
+
+StatusCode = Annotated[int, BeforeValidator(_status_code)]
+Outcomes = Annotated[
+    dict[StatusCode, PromisedOutcome],
+    Field(max_length=100),
+    Must(
+        "self.all(key, key.matches('^5[0-9][0-9]$'))",
+        lambda outcomes: all(500 <= code <= 599 for code in outcomes),
+        'keys are status codes from 500 to 599, such as "503"',
+    ),
+]
+PROMISED_BY_DEFAULT: dict[int, PromisedOutcome] = {
+    500: PromisedOutcome.NOT_COMMITTED,
+    503: PromisedOutcome.NOT_COMMITTED,
+}
+
+
+class GatewaySpec(ApiModel):
+    """How to reach a compute gateway, and what it promises."""
+
+    endpoint: Endpoint = Field(
+        description="Such as https://gateway.example:8443. Base URL of the gateway; it cannot be changed. Required.",
+        json_schema_extra=crd(
+            parent_rules=[Rule("self.endpoint == oldSelf.endpoint", ENDPOINT_IS_FINAL, "endpoint", forbids=True)]
+        ),
+    )
+    credentials_secret_ref: SecretKeyRef = Field(
+        description="Such as {name: gateway-token, key: token}. The bearer token: a Secret in this namespace, or for a "
+        "cluster provider in the operator's. Required."
+    )
+    ca_bundle: CaBundle = Field(
+        None,
+        description="Such as the text of ca.crt. Certificates in PEM that the gateway's own is checked against instead "
+        "of the well-known ones; checking cannot be switched off. Default: none.",
+    )
+    idempotency_keys: bool = Field(
+        False,
+        strict=True,
+        description="Whether the gateway answers a repeated create of the same Idempotency-Key with the same machine. "
+        "Default: false.",
+    )
+    dialect: Dialect = Field(
+        Dialect.FULL,
+        description="How much of the wire API the gateway has: CreateOnly can create and delete but not be asked what "
+        "exists. Default: Full.",
+    )
+    outcomes: Outcomes = Field(
+        PROMISED_BY_DEFAULT,
+        description='Such as {"503": NotCommitted}. What the gateway promises when a create is answered with a status '
+        "from 500 to 599: NotCommitted is that nothing was made, Unknown is nothing; what is not listed is Unknown. "
+        'Default: {"500": NotCommitted, "503": NotCommitted}.',
+    )
+
+
+class Limits(ApiModel):
+    """How much may be asked of the provider."""
+
+    max_instances: Annotated[int, Whole(0, 1_000_000)] | None = Field(
+        None,
+        description="Such as 20. How many ComputeInstances may have machines here; 0 is none. Default: no limit.",
+    )
+    creates_per_minute: Annotated[int, Whole(1, 100_000)] = Field(
+        100, description="Such as 100. How many creates are sent in a minute at most. Default: 100."
+    )
+    max_in_flight: Annotated[int, Whole(1, 1000)] = Field(
+        8, description="Such as 8. How many creates may wait for their answer at once. Default: 8."
+    )
+
+
+class Timeouts(ApiModel):
+    """How long a call may take."""
+
+    connect_seconds: Annotated[int, Whole(1, 600)] = Field(
+        5, description="Such as 5. Longest wait for a connection, in seconds. Default: 5."
+    )
+    request_seconds: Annotated[int, Whole(1, 3600)] = Field(
+        30,
+        description="Such as 30. Longest time of a call from connecting to the last byte, in seconds; less than "
+        "settleSeconds. Default: 30.",
+    )
+
+
+class Probe(ApiModel):
+    """How the provider's health is told."""
+
+    period_seconds: Seconds = Field(
+        30, description="Such as 30. Seconds between two probes while the provider does not answer. Default: 30."
+    )
+    failure_threshold: Annotated[int, Whole(1, 100)] = Field(
+        3, description="Such as 3. How many calls in a row must fail before creates stop. Default: 3."
+    )
+
+
+class Poll(ApiModel):
+    """How the provider's machines are watched."""
+
+    period_seconds: Seconds = Field(
+        10, description="Such as 10. Seconds between two lists; one list serves every instance. Default: 10."
+    )
+
+
+class ProviderSpec(ApiModel):
+    """A provider with a tenant's own credentials."""
+
+    type: ProviderType = Field(
+        description="What kind of provider this is; Gateway is any HTTP service of the compute gateway's API. It "
+        "cannot be changed. Required.",
+        json_schema_extra=crd(parent_rules=[Rule("self.type == oldSelf.type", TYPE_IS_FINAL, "type", forbids=True)]),
+    )
+    gateway: GatewaySpec = Field(
+        description="Such as {endpoint: https://gateway.example:8443, credentialsSecretRef: {name: gateway-token, key: "
+        "token}}. The block of type Gateway. Required."
+    )
+    draining: bool = Field(
+        False,
+        strict=True,
+        description="Planned work: true makes no new machines here; those that exist are kept, watched and deletable. "
+        "Default: false.",
+    )
+    limits: Limits = Field(
+        Limits(),
+        description="Such as {maxInstances: 20}. How much may be asked of the provider. Default: the defaults of its "
+        "fields.",
+    )
+    timeouts: Timeouts = Field(
+        Timeouts(),
+        description="Such as {requestSeconds: 30}. How long a call may take. Default: the defaults of its fields.",
+    )
+    probe: Probe = Field(
+        Probe(),
+        description="Such as {periodSeconds: 30}. How the provider's health is told. Default: the defaults of its "
+        "fields.",
+    )
+    poll: Poll = Field(
+        Poll(),
+        description="Such as {periodSeconds: 10}. How the provider's machines are watched. Default: the defaults of "
+        "its fields.",
+    )
+    settle_seconds: Seconds = Field(
+        60,
+        description="Such as 60. The longest that an unanswered create may still take effect and stay unlisted, in "
+        "seconds; more than timeouts.requestSeconds. Too small a value can buy a machine twice. Default: 60.",
+    )
+
+    @rule(
+        "self.timeouts.requestSeconds < self.settleSeconds",
+        "settleSeconds must be more than timeouts.requestSeconds, because a call that still waits can still make a "
+        "machine: write a larger settleSeconds or a smaller timeouts.requestSeconds",
+        "settleSeconds",
+    )
+    def _settles_after_requests_end(self) -> bool:
+        return self.timeouts.request_seconds < self.settle_seconds
+
+
+class SelectorOperator(StrEnum):
+    """How a label is compared."""
+
+    IN = "In"
+    NOT_IN = "NotIn"
+    EXISTS = "Exists"
+    DOES_NOT_EXIST = "DoesNotExist"
+
+
+_LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
+_LABEL_KEY = r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_NOT_A_KEY = "must be a label's key, such as gpu or team.example/gpu"
+LabelKey = Annotated[str, StringConstraints(max_length=317), must_match(_LABEL_KEY, _NOT_A_KEY)]
+_LABEL_KEYS: Must[Mapping[str, str]] = Must(
+    f"self.all(key, {matches(_LABEL_KEY, 'key')})",
+    lambda labels: all(re.fullmatch(_LABEL_KEY, key) for key in labels),
+    "keys are those of labels, such as gpu or team.example/gpu",
+)
+LabelValue = Annotated[
+    str,
+    StringConstraints(max_length=63),
+    must_match(_LABEL_VALUE, 'must be a label\'s value: letters, digits, "-", "_" and ".", at most 63'),
+]
+
+
+class SelectorRequirement(ApiModel):
+    """One comparison of a label."""
+
+    key: LabelKey = Field(description="Such as gpu. The label's key. Required.")
+    operator: SelectorOperator = Field(
+        description="In and NotIn compare with values; Exists and DoesNotExist ask for the key alone. Required."
+    )
+    values: Annotated[list[LabelValue], Field(max_length=32)] = Field(
+        [],
+        description='Such as ["true"]. What In and NotIn compare with. Default: none.',
+        json_schema_extra=crd(list_type="atomic"),
+    )
+
+    @rule(
+        "(self.operator in ['In', 'NotIn']) == (has(self.values) && self.values.size() > 0)",
+        "In and NotIn need values, Exists and DoesNotExist take none",
+    )
+    def _has_values_where_needed(self) -> bool:
+        return (self.operator in {SelectorOperator.IN, SelectorOperator.NOT_IN}) == bool(self.values)
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Return whether an object with these labels is meant."""
+        match self.operator:
+            case SelectorOperator.IN:
+                return labels.get(self.key) in self.values
+            case SelectorOperator.NOT_IN:
+                return labels.get(self.key) not in self.values
+            case SelectorOperator.EXISTS:
+                return self.key in labels
+            case SelectorOperator.DOES_NOT_EXIST:
+                return self.key not in labels
+
+
+class NamespaceSelector(ApiModel):
+    """Labels that a namespace must have; the empty selector matches every namespace."""
+
+    match_labels: Annotated[
+        dict[str, LabelValue],
+        Field(max_length=32),
+        _LABEL_KEYS,
+    ] = Field(
+        {},
+        description='Such as {gpu: "true"}. Labels that must all be there; booleans need quotes. Default: none.',
+    )
+    match_expressions: Annotated[list[SelectorRequirement], Field(max_length=32)] = Field(
+        [],
+        description="Such as [{key: gpu, operator: Exists}]. Comparisons that must all hold. Default: none.",
+        json_schema_extra=crd(list_type="atomic"),
+    )
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Return whether an object with these labels is meant; the empty selector means everybody."""
+        return all(labels.get(key) == value for key, value in self.match_labels.items()) and all(
+            requirement.matches(labels) for requirement in self.match_expressions
+        )
+
+
+class AllowedNamespaces(ApiModel):
+    """Which namespaces may use a cluster provider: those that are named, and those that match."""
+
+    names: Annotated[list[ObjectName], Field(max_length=1000), distinct(str, "each namespace may stand there once")] = (
+        Field(
+            [],
+            description="Such as [team-a]. Namespaces by name. Default: none.",
+            json_schema_extra=crd(list_type="set"),
+        )
+    )
+    selector: NamespaceSelector | None = Field(
+        None,
+        description='Such as {matchLabels: {gpu: "true"}}. Namespaces by label; {} is every namespace. Default: none.',
+    )
+
+    def admit(self, name: str, labels: Mapping[str, str]) -> bool:
+        """Return whether the namespace may use the provider."""
+        return name in self.names or (self.selector is not None and self.selector.matches(labels))
+
+
+class ClusterProviderSpec(ProviderSpec):
+    """A provider of the platform team, opened to some namespaces."""
+
+    allowed_namespaces: AllowedNamespaces | None = Field(
+        None,
+        description="Such as {names: [team-a]}. Which namespaces may use this provider: the named and the matching "
+        "ones. Default: nobody.",
+    )
+    adoption: Adoption = Field(
+        Adoption.DENIED,
+        description="Whether tenants may take over machines that exist already, by the annotation gpuwright.dev/adopt. "
+        "Default: Denied.",
+    )

@@ -1,0 +1,224 @@
+"""The running operator: feeds the cache, works the queue, resyncs, and drains at the end."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from gpuwright.engine.queue import Engine
+from gpuwright.instance.reconciler import InstanceReconciler
+from gpuwright.instance.vanished import Vanished
+from gpuwright.kube.cache import ObjectCache
+from gpuwright.kube.client import ApiError, Forbidden, KubeClient
+from gpuwright.kube.events import Recorder
+from gpuwright.model.clock import Clock
+from gpuwright.model.resources import CLUSTER_PROVIDERS, INSTANCES, OURS, Key, Resource, key_of
+from gpuwright.model.times import age_since
+from gpuwright.provider.index import InstanceIndex
+from gpuwright.provider.reconciler import ProviderReconciler
+from gpuwright.telemetry import Metrics
+
+DRAIN_SECONDS = 45.0
+RESYNC_SECONDS = (300.0, 600.0)
+DEAF_SECONDS = 900.0  # neither an event nor a resync for this long: the process is ill
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Phase:
+    """Where the process is in its life; shared with those who must not begin anything after its end has begun."""
+
+    synced: bool = False
+    stopping: bool = False
+    heard: float = 0.0
+
+
+class Operator:
+    """One process of the operator."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        cache: ObjectCache,
+        index: InstanceIndex,
+        instances: InstanceReconciler,
+        providers: ProviderReconciler,
+        vanished: Vanished,
+        recorder: Recorder,
+        metrics: Metrics,
+        clock: Clock,
+        phase: Phase,
+        *,
+        namespaces: tuple[str, ...],
+        random: Random,
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._index = index
+        self._instances = instances
+        self._providers = providers
+        self._vanished = vanished
+        self._recorder = recorder
+        self._metrics = metrics
+        self._clock = clock
+        self._phase = phase
+        self._namespaces = namespaces
+        self._random = random
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def work(self, key: Key) -> float | None:
+        """Work one key off: the engine's work."""
+        controller = key.kind.lower()
+        workers = self._metrics.active_workers.labels(controller)
+        workers.inc()
+        began = self._clock.monotonic()
+        try:
+            if key.kind == INSTANCES.kind:
+                return await self._instances.reconcile(key)
+            return await self._providers.reconcile(key)
+        finally:
+            workers.dec()
+            self._metrics.reconcile_seconds.labels(controller).observe(self._clock.monotonic() - began)
+
+    def count(self, key: Key, result: str) -> None:
+        """Count one pass; the engine tells of each."""
+        controller = key.kind.lower()
+        self._metrics.reconciles.labels(controller, result).inc()
+        if result == "error":
+            self._metrics.reconcile_errors.labels(controller).inc()
+
+    def feed(self, kind: str, event: str | None, body: Mapping[str, Any]) -> None:
+        """Take in what the watch shows; what is older than the cache is dropped."""
+        self._phase.heard = self._clock.monotonic()
+        if event == "DELETED":
+            self._take_out(kind, body)
+        elif self._cache.put(kind, body):
+            self._changed(key_of(kind, body))
+
+    def _take_out(self, kind: str, body: Mapping[str, Any]) -> None:
+        key = key_of(kind, body)
+        known = self._cache.remove(kind, body)
+        if known is None:
+            return
+        if kind == INSTANCES.kind:
+            self._vanished.gone(known)
+        self._changed(key)
+
+    def _changed(self, key: Key) -> None:
+        if key.kind == INSTANCES.kind:
+            before = self._index.get(key)
+            self._index.update(key, self._cache.get(key))
+            after = self._index.get(key)
+            # A provider whose first user has come, or whose last has gone, has something to do.
+            for provider in (before.refs if before else frozenset()) ^ (after.refs if after else frozenset()):
+                self.engine.mark(provider)
+        else:
+            for instance in self._index.of(key):
+                self.engine.mark(instance)
+        self.engine.mark(key)
+
+    def listen(self, engine: Engine[Key]) -> None:
+        """Connect the engine and the cache: whatever changes the cache marks its key."""
+        self.engine = engine
+        self._cache.listen(self._changed_by_us)
+
+    def _changed_by_us(self, key: Key) -> None:
+        if key.kind == INSTANCES.kind:
+            self._index.update(key, self._cache.get(key))
+
+    async def start(self) -> None:
+        """List everything once, then work, resync and send Events in the background. Raises ApiError."""
+        await self.resync()
+        self._phase.synced = True
+        self._tasks = [
+            asyncio.create_task(self._resync_for_ever(), name="resync"),
+            asyncio.create_task(self._recorder.run(), name="events"),
+        ]
+
+    async def resync(self) -> None:
+        """List all objects of ours, take in what the watch missed, and drop what has vanished. Raises ApiError."""
+        for resource in OURS:
+            before = {key for key, _body in self._cache.of_kind(resource.kind)}
+            seen: set[Key] = set()
+            async for page in self._pages(resource):
+                for body in page:
+                    key = key_of(resource.kind, body)
+                    seen.add(key)
+                    if self._cache.put(resource.kind, body):
+                        self._corrected(key)
+            for key in before - seen:
+                known = self._cache.get(key)
+                if known is not None:
+                    self._take_out(resource.kind, known)
+                    self._corrected(key)
+        self._phase.heard = self._clock.monotonic()
+
+    def _corrected(self, key: Key) -> None:
+        if self._phase.synced:
+            self._metrics.resync_corrections.inc()
+        self._changed(key)
+
+    async def _pages(self, resource: Resource) -> AsyncIterator[list[dict[str, Any]]]:
+        scopes: list[str | None] = list(self._namespaces) if self._namespaces and resource.namespaced else [None]
+        for namespace in scopes:
+            try:
+                async for page in self._client.pages(resource, namespace):
+                    yield page
+            except Forbidden:
+                # Namespaced mode works without any right on cluster-scoped objects.
+                if resource is not CLUSTER_PROVIDERS or not self._namespaces:
+                    raise
+
+    async def _resync_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._random.uniform(*RESYNC_SECONDS))
+            try:
+                await self.resync()
+            except ApiError as error:
+                log.warning("a resync failed and will be repeated", extra={"error": str(error)})
+
+    async def drain(self) -> None:
+        """Begin nothing new, finish what is in flight and write its outcome, send the last Events."""
+        self._phase.stopping = True
+        cancelled = await self.engine.drain(DRAIN_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await self._recorder.flush()
+        log.info("stopped", extra={"count": cancelled})
+
+    def health(self) -> str:
+        """Return what is wrong with the process, or an empty string; a provider's health is none of it."""
+        silence = self._clock.monotonic() - self._phase.heard
+        return f"nothing heard from the API server for {silence:.0f} s" if silence > DEAF_SECONDS else ""
+
+    def readiness(self) -> str:
+        """Return why no work is taken on, or an empty string."""
+        if self._phase.stopping:
+            return "stopping"
+        return "" if self._phase.synced else "the first list is not complete yet"
+
+    def refresh_gauges(self) -> None:
+        """Count machines and unsettled creates anew; asked for by each scrape."""
+        now = self._clock.wall().timestamp()
+        counts: dict[tuple[str, str, str], int] = {}
+        ages = []
+        for key, body in self._cache.of_kind(INSTANCES.kind):
+            status = body.get("status") or {}
+            launch = status.get("launch") or {}
+            ref = launch.get("providerRef") or (body.get("spec") or {}).get("providerRef") or {}
+            label = (key.namespace, str(ref.get("name")), str(status.get("summary") or "Waiting"))
+            counts[label] = counts.get(label, 0) + 1
+            if launch.get("outcome") in {"Intended", "Unknown"}:
+                ages.append(age_since(str(launch.get("intendedTime")), now) or 0.0)
+        self._metrics.machines.clear()
+        for labels, count in counts.items():
+            self._metrics.machines.labels(*labels).set(count)
+        self._metrics.unsettled.set(len(ages))
+        self._metrics.unsettled_age.set(max(ages, default=0.0))

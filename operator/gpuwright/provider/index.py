@@ -1,0 +1,93 @@
+"""Which instances refer to which provider, and what they have there: kept up with the cache, so that nobody has to search it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gpuwright.model.memory import ENDS_MACHINE
+from gpuwright.model.resources import CLUSTER_PROVIDERS, Key
+
+_ENDS = frozenset(str(reason) for reason in ENDS_MACHINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What one instance has at its providers, as its status says."""
+
+    uid: str
+    refs: frozenset[Key]
+    recorded: frozenset[Key]
+    machine_id: str
+    shown: bool
+    ending: bool
+    ready: bool
+    creating: bool
+    intended: str
+
+
+class InstanceIndex:
+    """Holdings by instance, and instances by provider."""
+
+    def __init__(self) -> None:
+        self._holdings: dict[Key, Holding] = {}
+        self._by_provider: dict[Key, dict[Key, None]] = {}
+
+    def update(self, key: Key, body: Mapping[str, Any] | None) -> None:
+        """Take note of an instance's newest body, or of its end."""
+        old = self._holdings.pop(key, None)
+        for ref in old.refs if old else ():
+            self._by_provider.get(ref, {}).pop(key, None)
+        if body is None:
+            return
+        holding = _holding(key, body)
+        self._holdings[key] = holding
+        for ref in holding.refs:
+            self._by_provider.setdefault(ref, {})[key] = None
+
+    def of(self, provider: Key) -> tuple[Key, ...]:
+        """Return the instances that refer to the provider, in spec or on record."""
+        return tuple(self._by_provider.get(provider, ()))
+
+    def holdings(self, provider: Key) -> Iterator[tuple[Key, Holding]]:
+        """Yield the instances that have something on record at the provider."""
+        for key in self._by_provider.get(provider, ()):
+            holding = self._holdings[key]
+            if provider in holding.recorded:
+                yield key, holding
+
+    def get(self, key: Key) -> Holding | None:
+        """Return one instance's holding."""
+        return self._holdings.get(key)
+
+    def everything(self) -> Iterator[tuple[Key, Holding]]:
+        """Yield all holdings."""
+        yield from self._holdings.items()
+
+
+def provider_key(ref: Mapping[str, Any], namespace: str) -> Key:
+    """Return the key of the provider that a reference names; left out, its kind is the namespaced one."""
+    kind = ref.get("kind") or "ComputeProvider"
+    return Key(kind, "" if kind == CLUSTER_PROVIDERS.kind else namespace, ref["name"])
+
+
+def _holding(key: Key, body: Mapping[str, Any]) -> Holding:
+    status = body.get("status") or {}
+    launch = status.get("launch") or {}
+    machine = status.get("machine") or {}
+    recorded = {provider_key(entry["providerRef"], key.namespace) for entry in status.get("residue") or ()}
+    if launch.get("send") or machine.get("id"):
+        recorded.add(provider_key(launch["providerRef"], key.namespace))
+    wanted = (body.get("spec") or {}).get("providerRef")
+    refs = recorded | ({provider_key(wanted, key.namespace)} if wanted else set())
+    ending = launch.get("ending") or {}
+    return Holding(
+        uid=body["metadata"]["uid"],
+        refs=frozenset(refs),
+        recorded=frozenset(recorded),
+        machine_id=str(machine.get("id") or ""),
+        shown=bool(launch.get("settled")),
+        ending=ending.get("reason") in _ENDS or "deletionTimestamp" in body["metadata"],
+        ready=any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ()),
+        creating=launch.get("outcome") in {"Intended", "Unknown"},
+        intended=str(launch.get("intendedTime") or ""),
+    )

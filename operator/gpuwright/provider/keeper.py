@@ -1,0 +1,196 @@
+"""Keeps a provider's credentials fresh, and it and its Secret from vanishing under machines that need them."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gpuwright.adapters.registry import KINDS, AdapterContext
+from gpuwright.kube.cache import ObjectCache
+from gpuwright.kube.client import Forbidden, KubeClient, NotFound
+from gpuwright.kube.secret_value import decoded
+from gpuwright.model.addresses import AddressPolicy, Network
+from gpuwright.model.names import FINALIZER_IN_USE, provider_place
+from gpuwright.model.resources import BY_KIND, CLUSTER_PROVIDERS, INSTANCES, SECRETS, Key
+from gpuwright.provider.account import Account
+from gpuwright.provider.index import InstanceIndex, provider_key
+from gpuwright.provider.parsing import parse_provider
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Reads the Secret of a provider, builds its adapter, and sets and removes the finalizer `gpuwright.dev/in-use`."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        cache: ObjectCache,
+        index: InstanceIndex,
+        *,
+        cluster: str,
+        namespace: str,
+        allowed: tuple[Network, ...],
+        secret_finalizers: bool,
+        watched: Sequence[str],
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._index = index
+        self._cluster = cluster
+        self._namespace = namespace
+        self._allowed = allowed
+        self._secret_finalizers = secret_finalizers
+        self._watched = watched
+
+    async def refresh(self, account: Account, now: float) -> None:
+        """Read the Secret and build the adapter anew if its value, or the spec, has changed. Raises ApiError."""
+        spec = account.spec
+        if spec is None:
+            return
+        credentials = account.credentials
+        credentials.read_at = now
+        secret = await self._secret(account)
+        value = self._value(account, secret)
+        if value is None or secret is None:
+            await self._drop_adapter(account)
+            return
+        credentials.version = _version(secret)
+        credentials.problem = ""
+        credentials.protected = FINALIZER_IN_USE in (secret["metadata"].get("finalizers") or ())
+        credentials.deleting = "deletionTimestamp" in secret["metadata"]
+        if account.adapter is not None and value == credentials.value:
+            return
+        await self._drop_adapter(account)
+        policy = AddressPolicy(self._allowed, private=account.key.kind == CLUSTER_PROVIDERS.kind)
+        kind = KINDS[spec.type]
+        context = AdapterContext(value, self._cluster, policy, account.promises)
+        account.adapter = kind.make(spec, context)
+        account.place = provider_place(str(spec.type), kind.endpoint(spec), "", self._cluster)
+        credentials.value, credentials.rejected, credentials.checked = value, "", False
+
+    async def drop(self, account: Account) -> None:
+        """Close what an account of a provider that is gone holds open."""
+        await self._drop_adapter(account)
+
+    async def _drop_adapter(self, account: Account) -> None:
+        adapter, account.adapter = account.adapter, None
+        account.credentials.value = ""
+        if adapter is not None:
+            await adapter.close()
+
+    def _secret_place(self, account: Account) -> tuple[str, str, str]:
+        """Return namespace, name and key of the Secret."""
+        if account.spec is None:
+            raise ValueError("a spec that cannot be parsed names no Secret")
+        ref = KINDS[account.spec.type].secret(account.spec)
+        return account.key.namespace or self._namespace, ref.name, ref.key
+
+    async def _secret(self, account: Account) -> dict[str, Any] | None:
+        namespace, name, _key = self._secret_place(account)
+        try:
+            return await self._client.get(SECRETS, namespace, name)
+        except NotFound:
+            account.credentials.problem = f"there is no Secret {name} in namespace {namespace}"
+        except Forbidden:
+            account.credentials.problem = f"the operator may not read Secret {name} in namespace {namespace}"
+        return None
+
+    def _value(self, account: Account, secret: dict[str, Any] | None) -> str | None:
+        if secret is None:
+            return None
+        namespace, name, key = self._secret_place(account)
+        value = decoded(secret, key)
+        if not value:
+            account.credentials.problem = f"Secret {name} in namespace {namespace} has no text under key {key}"
+            return None
+        return value.strip()
+
+    async def protect(self, account: Account) -> None:
+        """Put the finalizer on the Secret, then on the provider, before anything is bought there. Raises ApiError."""
+        body = self._cache.get(account.key)
+        if body is None or account.adapter is None:
+            return
+        if self._secret_finalizers and not account.credentials.protected:
+            secret = await self._secret(account)
+            if secret is None or "deletionTimestamp" in secret["metadata"]:
+                return
+            answer = await self._finalize(SECRETS.kind, secret, add=True)
+            account.credentials.protected = True
+            account.credentials.version = _version(answer)
+        if "deletionTimestamp" in body["metadata"]:
+            return
+        if FINALIZER_IN_USE not in (body["metadata"].get("finalizers") or ()):
+            await self._finalize(account.key.kind, body, add=True)
+        account.protected = True
+
+    async def release(self, account: Account) -> bool:
+        """Take the finalizers off once a live list shows that no instance refers to the provider; return whether they are off."""
+        # From here on nothing new is begun: whoever decides next sees that the provider is not protected.
+        account.protected = False
+        if await self._is_referred_to(account.key):
+            return False
+        if account.spec is not None and not await self._others_use_secret(account):
+            await self._release_secret(account)
+        body = self._cache.get(account.key)
+        if body is not None and FINALIZER_IN_USE in (body["metadata"].get("finalizers") or ()):
+            await self._finalize(account.key.kind, body, add=False)
+        return True
+
+    async def _release_secret(self, account: Account) -> None:
+        try:
+            secret = await self._secret(account)
+            if secret is not None and FINALIZER_IN_USE in (secret["metadata"].get("finalizers") or ()):
+                await self._finalize(SECRETS.kind, secret, add=False)
+        except (NotFound, Forbidden) as error:
+            log.info(
+                "a Secret's finalizer could not be removed", extra={"provider": str(account.key), "error": str(error)}
+            )
+        account.credentials.protected = False
+
+    async def _others_use_secret(self, account: Account) -> bool:
+        """Return whether another provider that is in use has its credentials in the same Secret."""
+        place = self._secret_place(account)[:2]
+        for kind in ("ComputeProvider", "ClusterComputeProvider"):
+            for key, body in self._cache.of_kind(kind):
+                if key != account.key and self._index.of(key) and self._secret_of(key, body) == place:
+                    return True
+        return False
+
+    def _secret_of(self, key: Key, body: Mapping[str, Any]) -> tuple[str, str] | None:
+        spec, _error = parse_provider(key.kind, body)
+        if spec is None:
+            return None
+        return key.namespace or self._namespace, KINDS[spec.type].secret(spec).name
+
+    async def _is_referred_to(self, provider: Key) -> bool:
+        """Return whether any instance refers to the provider, by a live list, because the cache may lag."""
+        scopes: list[str | None] = [provider.namespace] if provider.namespace else [*self._watched]
+        for namespace in scopes or [None]:
+            async for page in self._client.pages(INSTANCES, namespace):
+                if any(provider in _providers_of(body) for body in page):
+                    return True
+        return False
+
+    async def _finalize(self, kind: str, body: Mapping[str, Any], *, add: bool) -> Mapping[str, Any]:
+        resource = BY_KIND.get(kind, SECRETS)
+        others = [name for name in body["metadata"].get("finalizers") or () if name != FINALIZER_IN_USE]
+        wanted = [*others, FINALIZER_IN_USE] if add else others
+        try:
+            answer = await self._client.patch(resource, body, {"metadata": {"finalizers": wanted}}, status=False)
+        except NotFound:
+            return body
+        if kind in BY_KIND:
+            self._cache.put(kind, answer)
+        return answer
+
+
+def _version(secret: Mapping[str, Any]) -> str:
+    return f"{secret['metadata']['uid']}/{secret['metadata']['resourceVersion']}"
+
+
+def _providers_of(body: Mapping[str, Any]) -> set[Key]:
+    namespace = body["metadata"]["namespace"]
+    status = body.get("status") or {}
+    refs = [(body.get("spec") or {}).get("providerRef"), (status.get("launch") or {}).get("providerRef")]
+    refs += [entry.get("providerRef") for entry in status.get("residue") or ()]
+    return {provider_key(ref, namespace) for ref in refs if ref}

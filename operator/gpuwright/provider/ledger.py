@@ -1,0 +1,46 @@
+"""PURE: the lists in a provider's status of machines that were let go, on purpose or without proof."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gpuwright.adapters.desk import LedgerEntry
+
+MAX_LEAKS = 20
+MAX_RETAINED = 500
+
+
+def with_entry(status: Mapping[str, Any], entry: LedgerEntry, moment: str) -> dict[str, Any]:
+    """Return the part of the status that changes when this is let go.
+
+    Raises:
+        LedgerFull: no more can be retained; the oldest must be dealt with first, for a dropped one could be swept.
+    """
+    if entry.retained:
+        kept = [dict(known) for known in status.get("retained") or () if known.get("id") != entry.machine_id]
+        if len(kept) >= MAX_RETAINED:
+            raise LedgerFull(
+                f"{MAX_RETAINED} machines are retained at this provider: remove some from its status first"
+            )
+        new = {"id": entry.machine_id, "name": entry.names[0], "ownerUID": entry.owner.uid, "sinceTime": moment}
+        return {"retained": [*kept, new]}
+    names = [name for name in entry.names if name] or [""]
+    leaks = [dict(known) for known in status.get("leaks") or () if known.get("name") not in names]
+    added = [_leak(entry, name, entry.machine_id if number == 0 else "", moment) for number, name in enumerate(names)]
+    count = int(status.get("leakCount") or 0) + len(added)
+    return {"leaks": [*leaks, *added][-MAX_LEAKS:], "leakCount": count}
+
+
+class LedgerFull(Exception):
+    """The list of retained machines has no room; the message says what to do."""
+
+
+def _leak(entry: LedgerEntry, name: str, machine_id: str, moment: str) -> dict[str, str]:
+    return {
+        "id": machine_id,
+        "name": name,
+        "owner": f"{entry.owner.namespace}/{entry.owner.name}",
+        "ownerUID": entry.owner.uid,
+        "place": entry.place,
+        "reason": entry.reason,
+        "sinceTime": moment,
+    }

@@ -1,0 +1,391 @@
+"""The path of one provider: credentials, probe, list, protection, status. One pass makes at most one list and one status write."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gpuwright.kube.cache import ObjectCache
+from gpuwright.kube.client import ApiError, Conflict, KubeClient, NotFound
+from gpuwright.kube.events import Recorder
+from gpuwright.kube.merge_patch import merge_patch
+from gpuwright.model.clock import Clock
+from gpuwright.model.conditions import ConditionType
+from gpuwright.model.errors import Blind
+from gpuwright.model.machine import Machine, Snapshot
+from gpuwright.model.names import ANNOTATION_RECONCILE, FINALIZER_IN_USE
+from gpuwright.model.provider_spec import ClusterProviderSpec
+from gpuwright.model.resources import BY_KIND, NAMESPACES, Key
+from gpuwright.provider.account import Account, Caller
+from gpuwright.provider.breaker import Breaker, BreakerState
+from gpuwright.provider.desk import Desk
+from gpuwright.provider.index import InstanceIndex
+from gpuwright.provider.keeper import Keeper
+from gpuwright.provider.parsing import parse_provider
+from gpuwright.provider.report import provider_status
+from gpuwright.telemetry import EventReason, Metrics
+
+LIST_SPACING_SECONDS = 1.0  # between lists that are asked for; polls come at the spec's period
+COUNT_SECONDS = 10.0  # between writes of the counts of instances
+RELEASE_SECONDS = 60.0  # without any instance, before the finalizers go; deleted ones are released at once
+REJECTED_SECONDS = 600.0
+
+log = logging.getLogger(__name__)
+
+
+class ProviderReconciler:
+    """Looks at each provider as often as its spec says, and sooner when an instance waits for a list."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        cache: ObjectCache,
+        index: InstanceIndex,
+        desk: Desk,
+        keeper: Keeper,
+        caller: Caller,
+        recorder: Recorder,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        mark: Callable[[Key], None],
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._index = index
+        self._desk = desk
+        self._keeper = keeper
+        self._caller = caller
+        self._recorder = recorder
+        self._clock = clock
+        self._metrics = metrics
+        self._mark = mark
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Bring one provider one pass further; return the seconds until it wants to be looked at again, or None."""
+        body = self._cache.get(key)
+        if body is None:
+            account = self._desk.close(key)
+            if account is not None:
+                await self._keeper.drop(account)
+                self._mark_instances(key)
+            return None
+        account = self._desk.account(key)
+        before = _standing(account)
+        await self._take_in(account, body)
+        await self._look(account)
+        await self._guard(account, body)
+        if _standing(account) != before:
+            self._mark_instances(key)
+        try:
+            await self._publish(account)
+        except (Conflict, NotFound):
+            await self._read_live(key)
+            return 0.5
+        return self._next(account)
+
+    async def _take_in(self, account: Account, body: Mapping[str, Any]) -> None:
+        """Parse the spec, take over what an earlier process wrote, and read the Secret when it is time."""
+        now = self._clock.monotonic()
+        generation = int(body["metadata"].get("generation", 1))
+        if generation != account.generation:
+            if account.generation >= 0:
+                account.promises = True  # the spec has changed: its promises are believed anew
+            account.spec, account.spec_error = parse_provider(account.key.kind, body)
+            account.generation = generation
+            account.namespaces.clear()
+            account.credentials.value = ""
+            account.credentials.read_at = -1e9
+        if not account.resumed:
+            _resume(account, body, now)
+        self._confirm(account, body)
+        period = float(account.spec.probe.period_seconds) if account.spec else 30.0
+        if now - account.credentials.read_at >= period:
+            account.namespaces.clear()
+            await self._refresh(account, now)
+        await self._find_namespaces(account)
+
+    async def _refresh(self, account: Account, now: float) -> None:
+        version, value = account.credentials.version, account.credentials.value
+        await self._keeper.refresh(account, now)
+        same_value = bool(value) and value == account.credentials.value
+        if same_value and account.confirmed_version == version:
+            # Only labels or finalizers of the Secret have changed: the account is still the one we know.
+            account.confirmed_version = account.credentials.version
+        if value and not same_value:
+            account.probed_at = -1e9
+            account.snapshot = None
+
+    def _confirm(self, account: Account, body: Mapping[str, Any]) -> None:
+        """A person has said that what is missing is gone, or that the new credentials show the right account."""
+        asked = (body["metadata"].get("annotations") or {}).get(ANNOTATION_RECONCILE, "")
+        if asked and asked != (body.get("status") or {}).get("lastHandledReconcileAt"):
+            account.absence = account.absence.confirm()
+            account.confirmed_version = account.credentials.version
+            account.probed_at = account.credentials.read_at = -1e9
+            self._mark_instances(account.key)
+
+    async def _find_namespaces(self, account: Account) -> None:
+        """Find out which of the namespaces that asked may use a cluster provider."""
+        spec = account.spec
+        wanted, account.wanted_namespaces = account.wanted_namespaces, set()
+        if not isinstance(spec, ClusterProviderSpec):
+            return
+        for name in wanted:
+            allowed = spec.allowed_namespaces
+            labels: Mapping[str, str] = {}
+            if allowed is not None and allowed.selector is not None and name not in allowed.names:
+                namespace = await self._client.get(NAMESPACES, None, name)
+                labels = namespace["metadata"].get("labels") or {}
+            account.namespaces[name] = allowed is not None and allowed.admit(name, labels)
+        if wanted:
+            self._mark_instances(account.key)
+
+    async def _look(self, account: Account) -> None:
+        """Probe or list, whichever is due. A list that is answered is a probe, too."""
+        now = self._clock.monotonic()
+        adapter, spec = account.adapter, account.spec
+        if adapter is None or spec is None:
+            return
+        if account.credentials.rejected and now - account.probed_at < REJECTED_SECONDS:
+            return
+        if not account.breaker.closed:
+            if account.breaker.may_probe(now):
+                account.breaker = account.breaker.probing()
+                await self._probe(account)
+            return
+        if adapter.capabilities.reads and self._list_due(account, now):
+            await self._list(account)
+        elif not account.online or (
+            not self._index.of(account.key) and now - account.probed_at >= spec.probe.period_seconds
+        ):
+            await self._probe(account)
+
+    def _list_due(self, account: Account, now: float) -> bool:
+        if account.spec is None:
+            return False
+        polled = bool(self._index.of(account.key)) and now - account.list_began >= account.spec.poll.period_seconds
+        asked = bool(account.waiters) and now - account.list_began >= LIST_SPACING_SECONDS
+        return polled or asked
+
+    async def _probe(self, account: Account) -> None:
+        adapter = account.adapter
+        if adapter is None:
+            return
+        account.probed_at = self._clock.monotonic()
+        try:
+            await self._caller.call(account, "probe", adapter.probe())
+        except Blind as error:
+            self._blind(account, error)
+        else:
+            self._answered(account)
+
+    async def _list(self, account: Account) -> None:
+        adapter = account.adapter
+        if adapter is None:
+            return
+        began = account.list_began = self._clock.monotonic()
+        waiters, account.waiters = account.waiters, {}
+        try:
+            machines = await self._caller.call(account, "list", adapter.list())
+        except Blind as error:
+            account.waiters = {**waiters, **account.waiters}
+            self._blind(account, error)
+            return
+        self._answered(account)
+        self._metrics.last_list.labels(str(account.key)).set(self._clock.wall().timestamp())
+        old, account.snapshot = account.snapshot, Snapshot.of(began, machines)
+        self._judge_absence(account)
+        self._confirm_account(account)
+        for key in (*waiters, *self._changed(account.key, old, account.snapshot)):
+            self._mark(key)
+
+    def _answered(self, account: Account) -> None:
+        account.credentials.rejected = ""
+        account.credentials.checked = True
+
+    def _blind(self, account: Account, error: Blind) -> None:
+        if error.rejected and not account.credentials.rejected:
+            account.credentials.rejected = error.message
+            account.probed_at = self._clock.monotonic()
+            account.credentials.read_at = -1e9  # the Secret may have changed already
+        if not error.unhealthy:
+            log.info("a read was not answered in full", extra={"provider": str(account.key), "error": error.message})
+        account.refused = error.message if "--allow-endpoint-cidr" in error.message else ""
+
+    def _judge_absence(self, account: Account) -> None:
+        if account.snapshot is None:
+            return
+        expected = frozenset(
+            holding.machine_id
+            for _key, holding in self._index.holdings(account.key)
+            if holding.machine_id and holding.shown and not holding.ending
+        )
+        before = account.absence.missing
+        account.absence = account.absence.after_list(expected, account.snapshot.by_id)
+        if account.absence.missing and not before:
+            body = self._cache.get(account.key)
+            note = f"{len(account.absence.missing)} of {len(expected)} machines are missing from one list: nothing is concluded"
+            log.warning(note, extra={"provider": str(account.key)})
+            if body is not None:
+                self._recorder.emit(body, EventReason.MASS_ABSENCE, note, "Warning")
+        if account.absence.missing != before:
+            self._mark_instances(account.key)
+
+    def _confirm_account(self, account: Account) -> None:
+        """Seeing a machine that is on record proves that these credentials show the account in which it was made."""
+        if account.confirmed_version == account.credentials.version or account.snapshot is None:
+            return
+        recorded = [holding.machine_id for _key, holding in self._index.holdings(account.key) if holding.machine_id]
+        if not recorded or any(machine_id in account.snapshot.by_id for machine_id in recorded):
+            account.confirmed_version = account.credentials.version
+            self._mark_instances(account.key)
+
+    def _changed(self, provider: Key, old: Snapshot | None, new: Snapshot) -> list[Key]:
+        """Return the instances of which the two lists say different things; all of them where there was no list before."""
+        keys = self._index.of(provider)
+        if old is None:
+            return list(keys)
+        uids = {
+            uid for uid in old.by_owner.keys() | new.by_owner.keys() if old.by_owner.get(uid) != new.by_owner.get(uid)
+        }
+        changed = []
+        for key in keys:
+            holding = self._index.get(key)
+            if holding and (holding.uid in uids or _differs(holding.machine_id, old.by_id, new.by_id)):
+                changed.append(key)
+        return changed
+
+    async def _guard(self, account: Account, body: Mapping[str, Any]) -> None:
+        """Keep the provider and its Secret while instances refer to them; let them go when none does."""
+        users = len(self._index.of(account.key))
+        deleting = "deletionTimestamp" in body["metadata"] or account.credentials.deleting
+        now = self._clock.monotonic()
+        if users:
+            account.unreferenced_since = None
+            if not account.protected and not deleting:
+                await self._keeper.protect(account)
+            if deleting:
+                note = (
+                    f"{users} ComputeInstances still use this provider: it and its Secret are kept until they are gone"
+                )
+                self._recorder.emit(body, EventReason.IN_USE, note)
+            return
+        if account.unreferenced_since is None:
+            account.unreferenced_since = now
+        held = FINALIZER_IN_USE in (body["metadata"].get("finalizers") or ()) or account.credentials.protected
+        if held and (deleting or now - account.unreferenced_since >= RELEASE_SECONDS):
+            await self._keeper.release(account)
+
+    async def _publish(self, account: Account) -> None:
+        body = self._cache.get(account.key)
+        if body is None:
+            return
+        now = self._clock.monotonic()
+        before = body.get("status") or {}
+        counts = before.get("instances") or {}
+        if now - account.counted_at >= COUNT_SECONDS or not counts:
+            counts = self._counts(account.key)
+            account.counted_at = now
+        handled = (body["metadata"].get("annotations") or {}).get(ANNOTATION_RECONCILE, "")
+        status = provider_status(account, body, counts, handled, self._clock.wall())
+        self._tell(account, body, status)
+        change = merge_patch(before, status)
+        if change:
+            resource = BY_KIND[account.key.kind]
+            self._cache.put(account.key.kind, await self._client.patch(resource, body, {"status": change}, status=True))
+        self._metrics.provider_online.labels(str(account.key)).set(1 if account.reachable else 0)
+
+    def _counts(self, provider: Key) -> dict[str, int]:
+        holdings = [holding for key in self._index.of(provider) if (holding := self._index.get(key))]
+        return {
+            "total": len(holdings),
+            "ready": sum(holding.ready for holding in holdings),
+            "creating": sum(holding.creating for holding in holdings),
+        }
+
+    def _tell(self, account: Account, body: Mapping[str, Any], status: Mapping[str, Any]) -> None:
+        """One Event and one log line for each transition of Online, none for each call."""
+        old = _condition(body.get("status") or {}, ConditionType.ONLINE)
+        new = _condition(status, ConditionType.ONLINE)
+        if old == new or new == "Unknown":
+            return
+        if new == "False":
+            note = f"the provider does not answer: {account.trouble}. Nothing is created or concluded until it does"
+            log.warning(note, extra={"provider": str(account.key)})
+            self._recorder.emit(body, EventReason.PROVIDER_UNREACHABLE, note, "Warning")
+        elif old == "False":
+            log.info("the provider answers again", extra={"provider": str(account.key)})
+            self._recorder.emit(body, EventReason.PROVIDER_ONLINE, "the provider answers again")
+
+    def _next(self, account: Account) -> float:
+        """Return the seconds until the next probe, list or Secret read, jittered a little so that providers do not march."""
+        now = self._clock.monotonic()
+        spec = account.spec
+        if spec is None:
+            return 300.0
+        due = [account.credentials.read_at + spec.probe.period_seconds]
+        if not account.breaker.closed:
+            due.append(account.breaker.probe_at)
+        elif account.adapter is not None and not account.credentials.rejected:
+            if account.waiters:
+                due.append(account.list_began + LIST_SPACING_SECONDS)
+            if self._index.of(account.key) and account.adapter.capabilities.reads:
+                due.append(account.list_began + spec.poll.period_seconds)
+            if not account.online:
+                due.append(now + 1.0)
+        if account.unreferenced_since is not None and account.credentials.protected:
+            due.append(account.unreferenced_since + RELEASE_SECONDS)
+        return max(0.02, min(due) - now)
+
+    async def _read_live(self, key: Key) -> None:
+        try:
+            self._cache.put(key.kind, await self._client.get(BY_KIND[key.kind], key.namespace or None, key.name))
+        except NotFound:
+            known = self._cache.get(key)
+            if known is not None:
+                self._cache.remove(key.kind, known)
+        except ApiError as error:
+            log.info("a provider could not be read", extra={"provider": str(key), "error": str(error)})
+
+    def _mark_instances(self, provider: Key) -> None:
+        for key in self._index.of(provider):
+            self._mark(key)
+
+
+def _resume(account: Account, body: Mapping[str, Any], now: float) -> None:
+    """Take over what an earlier process wrote, so that a restart neither hammers a sick provider nor forgets a broken promise."""
+    status = body.get("status") or {}
+    account.resumed = True
+    account.confirmed_version = str(status.get("credentialsVersion") or "")
+    account.ever_reached = bool(account.confirmed_version) or _condition(status, ConditionType.ONLINE) == "True"
+    breaker = status.get("breaker") or {}
+    if breaker.get("state") == "Open":
+        account.ever_reached = True
+        opened = str(breaker.get("openedTime") or "")
+        account.breaker = Breaker(BreakerState.OPEN, int(breaker.get("failures") or 0), opened, 0, now)
+    broken = _condition(status, ConditionType.PROMISE_BROKEN) == "True"
+    account.promises = not (broken and status.get("observedGeneration") == body["metadata"].get("generation"))
+
+
+def _condition(status: Mapping[str, Any], kind: ConditionType) -> str:
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == kind:
+            return str(condition.get("status"))
+    return "Unknown"
+
+
+def _differs(machine_id: str, old: Mapping[str, Machine], new: Mapping[str, Machine]) -> bool:
+    return bool(machine_id) and old.get(machine_id) != new.get(machine_id)
+
+
+def _standing(account: Account) -> tuple[object, ...]:
+    """Return what instances must hear of when it changes."""
+    return (
+        account.reachable,
+        account.place,
+        bool(account.credentials.rejected),
+        account.credentials.problem,
+        account.protected,
+        account.generation,
+        account.spec is not None and account.spec.draining,
+    )

@@ -1,0 +1,181 @@
+"""Every metric, Event reason and log field, declared once. docs/metrics.md is generated from here."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class EventReason(StrEnum):
+    """Reasons of the Events that we send; specific words, few of them."""
+
+    CREATED = "Created"
+    ADOPTED = "Adopted"
+    RETRYING = "Retrying"
+    OUTCOME_UNKNOWN = "OutcomeUnknown"
+    RUNNING = "Running"
+    STALLED = "Stalled"
+    LOST = "Lost"
+    REPLACING = "Replacing"
+    DUPLICATE_TERMINATED = "DuplicateTerminated"
+    RELEASED = "Released"
+    RETAINED = "Retained"
+    FORGOTTEN = "Forgotten"
+    PROVIDER_ONLINE = "ProviderOnline"
+    PROVIDER_UNREACHABLE = "ProviderUnreachable"
+    CREDENTIALS_REJECTED = "CredentialsRejected"
+    MASS_ABSENCE = "MassAbsence"
+    PROMISE_BROKEN = "PromiseBroken"
+    IN_USE = "InUse"
+
+
+class Metrics:
+    """All metrics, in a registry of their own. The controller_runtime and rest_client names are those of stock dashboards."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.reconciles = Counter(
+            "controller_runtime_reconcile_total",
+            "Reconciles by controller and result.",
+            ["controller", "result"],
+            registry=r,
+        )
+        self.reconcile_errors = Counter(
+            "controller_runtime_reconcile_errors_total", "Reconciles that raised.", ["controller"], registry=r
+        )
+        self.reconcile_seconds = Histogram(
+            "controller_runtime_reconcile_time_seconds", "Length of a reconcile in seconds.", ["controller"], registry=r
+        )
+        self.active_workers = Gauge(
+            "controller_runtime_active_workers", "Keys that are being worked on.", ["controller"], registry=r
+        )
+        self.api_requests = Counter(
+            "rest_client_requests_total", "Kubernetes API requests by code and method.", ["code", "method"], registry=r
+        )
+        self.machines = Gauge(
+            "gpuwright_machines",
+            "ComputeInstances by namespace, provider and summary.",
+            ["namespace", "provider", "summary"],
+            registry=r,
+        )
+        self.provider_calls = Counter(
+            "gpuwright_provider_calls_total",
+            "Calls to providers by verb and result (ok, blind, unknown, not_committed, not_executed).",
+            ["provider", "verb", "result"],
+            registry=r,
+        )
+        self.provider_seconds = Histogram(
+            "gpuwright_provider_call_seconds", "Length of provider calls in seconds.", ["provider", "verb"], registry=r
+        )
+        self.creates = Counter("gpuwright_creates_total", "Creates by outcome.", ["provider", "outcome"], registry=r)
+        self.unsettled = Gauge(
+            "gpuwright_creates_unsettled", "Creates of which nobody knows yet what became of them.", registry=r
+        )
+        self.unsettled_age = Gauge(
+            "gpuwright_create_unsettled_oldest_seconds", "Age of the oldest unsettled create in seconds.", registry=r
+        )
+        self.time_to_ready = Histogram(
+            "gpuwright_time_to_ready_seconds",
+            "From a create's intent until its machine was seen running, in seconds.",
+            ["provider"],
+            buckets=(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800),
+            registry=r,
+        )
+        self.provider_online = Gauge(
+            "gpuwright_provider_online",
+            "1 while the provider answers, 0 while its breaker is open.",
+            ["provider"],
+            registry=r,
+        )
+        self.last_list = Gauge(
+            "gpuwright_provider_last_list_timestamp_seconds",
+            "When the provider last answered a list in full, in seconds since 1970.",
+            ["provider"],
+            registry=r,
+        )
+        self.duplicates = Counter(
+            "gpuwright_duplicates_terminated_total",
+            "Second machines of one owner that were terminated.",
+            ["provider"],
+            registry=r,
+        )
+        self.forgotten = Counter(
+            "gpuwright_possible_leaks_total",
+            "Machines let go without proof that they are gone.",
+            ["provider"],
+            registry=r,
+        )
+        self.record_refused = Counter(
+            "gpuwright_status_writes_refused_total", "Status writes that the API server found invalid.", registry=r
+        )
+        self.resync_corrections = Counter(
+            "gpuwright_resync_corrections_total", "Objects that the watch had missed and a list found.", registry=r
+        )
+        self.events_dropped = Counter(
+            "gpuwright_events_folded_total", "Events folded into another one's count.", registry=r
+        )
+        self.build = Gauge("gpuwright_build_info", "Always 1; the version is in the label.", ["version"], registry=r)
+
+
+LOG_FIELDS = (
+    "instance",
+    "uid",
+    "provider",
+    "machine_id",
+    "names",
+    "attempts",
+    "outcome",
+    "reason",
+    "proof",
+    "place",
+    "event",
+    "count",
+    "error",
+)
+"""The only extra fields that a log line of ours can have; all of them are free of secrets."""
+
+
+def fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the fields that a record carries."""
+    return {name: getattr(record, name) for name in LOG_FIELDS if hasattr(record, name)}
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as JSON: ts, level, logger, msg, then its fields and the traceback."""
+        line: dict[str, Any] = {
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "msg": record.getMessage(),
+            **fields(record),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people: time, level, message, then `field=value`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as a line of text, its traceback below it."""
+        moment = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
+        extra = "".join(f" {key}={value}" for key, value in fields(record).items())
+        line = f"{moment} {record.levelname:<7} {record.getMessage()}{extra}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def configure_logging(level: str, form: Literal["json", "text"]) -> None:
+    """Send the root logger's records to stderr in one of the two formats; kopf's own lines an event are left out."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for noisy in ("kopf.objects", "kopf", "asyncio", "aiohttp.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
