@@ -23,7 +23,7 @@ from gpuwright.instance.sending import Sending
 from gpuwright.instance.vanished import Vanished
 from gpuwright.instance.writer import StatusWriter
 from gpuwright.kube.cache import ObjectCache
-from gpuwright.kube.client import ApiError, KubeClient
+from gpuwright.kube.client import ApiError, Forbidden, KubeClient
 from gpuwright.kube.events import Recorder
 from gpuwright.model.clock import Clock
 from gpuwright.model.memory import parse_memory
@@ -74,6 +74,9 @@ def main() -> None:
         for line in error.lines:
             log.error(line)  # noqa: TRY400 - a setting, no defect
         sys.exit(2)
+    except ApiError as error:
+        log.error("the Kubernetes API server cannot be used", extra={"error": str(error)})  # noqa: TRY400
+        sys.exit(1)
 
 
 def _run(program: Awaitable[None]) -> None:
@@ -166,7 +169,7 @@ class _Assembly:
             recorder,
             self._clock,
             metrics,
-            released=lambda uid: self._gone.released(uid),
+            released=self._released,
         )
         return InstanceReconciler(observer, effects, writer, accepting=lambda: not self._phase.stopping)
 
@@ -199,6 +202,9 @@ class _Assembly:
             desk, recorder, metrics, cluster=self._cluster, forget=self._observer.forget, spawn=self._spawn
         )
         return self._gone
+
+    def _released(self, uid: str) -> None:
+        self._gone.released(uid)
 
     def _mark(self, key: Key) -> None:
         self._engine.mark(key)
@@ -242,7 +248,7 @@ class _Assembly:
 async def _cluster_id(client: KubeClient) -> str:
     try:
         namespace = await client.get(NAMESPACES, None, "kube-system")
-    except ApiError as error:
+    except Forbidden as error:
         words = f"--cluster-id is needed, because the namespace kube-system cannot be read: {error}"
         raise BadSettings([words]) from error
     return str(namespace["metadata"]["uid"])

@@ -1,7 +1,9 @@
 """The only file that imports kopf: settings, login, feed, cleanup. Correctness is not kopf's here.
 
-Kopf gives the process, credentials, and LIST and WATCH with bookmarks and reconnects. It writes nothing: its finalizer is a name
-that is never used, its storages keep nothing, and no handler of a kind that writes is registered. docs/kopf.md says why for each.
+Kopf gives the process, credentials, and LIST and WATCH with bookmarks and reconnects. It writes nothing: its finalizer
+is a name
+that is never used, its storages keep nothing, and no handler of a kind that writes is registered. docs/kopf.md says
+why for each.
 """
 
 import base64
@@ -59,7 +61,9 @@ class NoProgress(kopf.ProgressStorage):
 
 
 class EndlessBackoffs:
-    """Seconds between kopf's retries of a LIST or WATCH: growing to 15, with jitter, for ever; iterable again and again."""
+    """Seconds between kopf's retries of a LIST or WATCH: growing to 15, with jitter, for ever; iterable again and
+    again.
+    """
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -131,7 +135,9 @@ def _login(**arguments: Any) -> kopf.ConnectionInfo | None:
 
 
 def connection(monotonic: Callable[[], float]) -> Connection:
-    """Return how to reach the API server: the service account's, else KUBECONFIG's. Raises LookupError where there is neither."""
+    """Return how to reach the API server: the service account's, else KUBECONFIG's. Raises LookupError where there is
+    neither.
+    """
     info = _login(settings=kopf.OperatorSettings())
     if info is None:
         raise LookupError(

@@ -1,7 +1,7 @@
 """HTTP to providers, over httpx: total time-outs, what was sent and what was not, the address guard.
 
-Nothing here retries or follows a redirect. A create goes over a connection of its own, so that giving it up can reset that
-connection: bytes still in the kernel's buffer are then thrown away, and not delivered a minute later.
+Nothing here retries or follows a redirect. A create goes over a connection of its own, so that giving it up can reset
+that connection: bytes still in the kernel's buffer are then thrown away, and not delivered a minute later.
 """
 
 import asyncio
@@ -208,8 +208,8 @@ class _Flight:
             return
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        except OSError:
-            return  # closed already
+        except (OSError, ValueError):
+            return  # closed already; uvloop says so with a ValueError
 
 
 class _Transport(httpx.AsyncBaseTransport):

@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="gpuwright",
         description="Kubernetes operator: one ComputeInstance, exactly one GPU machine. "
-        "Each flag can be set by the environment, too: --log-level as GPUWRIGHT_LOG_LEVEL; lists are separated by commas.",
+        "Each flag can be set by the environment, too: --log-level as GPUWRIGHT_LOG_LEVEL; lists are split at commas.",
     )
     made.add_argument(
         "--watch-namespace", action="append", metavar="NAME", help="watch only this namespace; repeatable"

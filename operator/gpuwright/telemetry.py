@@ -1,39 +1,17 @@
-"""Every metric, Event reason and log field, declared once. docs/metrics.md is generated from here."""
+"""Every metric and log field, declared once; Event reasons are beside the condition reasons in model/."""
 
 import json
 import logging
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
-class EventReason(StrEnum):
-    """Reasons of the Events that we send; specific words, few of them."""
-
-    CREATED = "Created"
-    ADOPTED = "Adopted"
-    RETRYING = "Retrying"
-    OUTCOME_UNKNOWN = "OutcomeUnknown"
-    RUNNING = "Running"
-    STALLED = "Stalled"
-    LOST = "Lost"
-    REPLACING = "Replacing"
-    DUPLICATE_TERMINATED = "DuplicateTerminated"
-    RELEASED = "Released"
-    RETAINED = "Retained"
-    FORGOTTEN = "Forgotten"
-    PROVIDER_ONLINE = "ProviderOnline"
-    PROVIDER_UNREACHABLE = "ProviderUnreachable"
-    CREDENTIALS_REJECTED = "CredentialsRejected"
-    MASS_ABSENCE = "MassAbsence"
-    PROMISE_BROKEN = "PromiseBroken"
-    IN_USE = "InUse"
-
-
 class Metrics:
-    """All metrics, in a registry of their own. The controller_runtime and rest_client names are those of stock dashboards."""
+    """All metrics, in a registry of their own. The controller_runtime and rest_client names are those of stock
+    dashboards.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -1,5 +1,5 @@
-"""What the instance side may ask of the provider side: one desk for all providers, so that limits and health are kept in one
-place. Implemented in provider/; named here, below both, because siblings may not see each other."""
+"""What the instance side may ask of the provider side: one desk for all providers, so that limits and health are kept
+in one place. Implemented in provider/; named here, below both, because siblings may not see each other."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,7 +15,9 @@ from gpuwright.model.resources import Key
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """What is let go: one machine kept on purpose (`retained`), or the names of one instance without proof that they are gone."""
+    """What is let go: one machine kept on purpose (`retained`), or the names of one instance without proof that they
+    are gone.
+    """
 
     names: tuple[str, ...]
     machine_id: str
@@ -38,7 +40,9 @@ class ProviderDesk(Protocol):
         """Give back the slot, if one is held."""
 
     def ask_list(self, ref: ProviderRef, asker: Key) -> None:
-        """Have a list begun soon; the asker is marked when it is there. One list serves all who asked before it began."""
+        """Have a list begun soon; the asker is marked when it is there. One list serves all who asked before it
+        began.
+        """
 
     async def create(self, ref: ProviderRef, asker: Key, request: MachineRequest, gate: Gate) -> Created:
         """As Adapter.create."""
@@ -56,4 +60,6 @@ class ProviderDesk(Protocol):
         """Write what is let go into the provider's status before it is let go. Raises ApiError."""
 
     def promise_broken(self, ref: ProviderRef, asker: Key, note: str) -> None:
-        """Remember that a machine exists although an answer promised that there is none: no such promise counts any more."""
+        """Remember that a machine exists although an answer promised that there is none: no such promise counts any
+        more.
+        """

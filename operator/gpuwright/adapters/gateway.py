@@ -119,7 +119,7 @@ class Gateway:
         cursor = ""
         seen = {cursor}
         for _page in range(MAX_PAGES):
-            query = {"label": f"{quote(LABEL_CLUSTER, safe='')}={quote(self._cluster, safe='')}", "limit": str(PAGE)}
+            query = {"label": f"{LABEL_CLUSTER}={self._cluster}", "limit": str(PAGE)}
             answer = await self._read(f"/api/instances?{urlencode(query | ({'cursor': cursor} if cursor else {}))}")
             items, cursor = _page_of(answer)
             machines.extend(items)
@@ -193,7 +193,7 @@ class Gateway:
         except (CallFailed, EndpointRefused) as error:
             raise Blind(str(error), unhealthy=True) from error
         if self.capabilities.reads:
-            query = urlencode({"label": f"{quote(LABEL_CLUSTER, safe='')}=probe", "limit": "1"})
+            query = urlencode({"label": f"{LABEL_CLUSTER}=probe", "limit": "1"})
             _page_of(await self._read(f"/api/instances?{query}"))
             return
         answer = await self._delete(PROBE_NAME, lambda: True)

@@ -1,6 +1,7 @@
 """What a gateway's answers mean: the table of docs/protocol.md, "Outcomes", as one pure function per verb.
 
-First match wins: `committed` in the body, the error code, throttling, the provider object's `outcomes`, the status code.
+First match wins: `committed` in the body, the error code, throttling, the provider object's `outcomes`, the status
+code.
 """
 
 from collections.abc import Mapping
@@ -110,7 +111,8 @@ def raise_for_delete(refusal: Refusal) -> NoReturn:
 def retry_after(value: str | None, date: str | None) -> float | None:
     """Return the seconds that a Retry-After header asks for, 0 to 300; None without one, 1 where it cannot be read.
 
-    A moment is compared with the Date header of the same answer, so that no clock of ours comes into it (RFC 9110, 10.2.3).
+    A moment is compared with the Date header of the same answer, so that no clock of ours comes into it (RFC 9110,
+    10.2.3).
     """
     if value is None:
         return None

@@ -6,14 +6,15 @@ from gpuwright.model.instance_spec import MachineSpec
 from gpuwright.model.quantity import cpu_cores, memory_gib_ceil
 from gpuwright.model.request import MachineRequest
 
-
 LEAST_CPU = 1  # cores
 LEAST_MEMORY_GB = 1
 """What is asked for where the spec names no cpu and memory: the wire API demands both, and they are minima."""
 
 
 def create_body(request: MachineRequest) -> dict[str, Any]:
-    """Return the JSON body; optional fields that the spec leaves out are left out. It holds secrets: it is never logged."""
+    """Return the JSON body; optional fields that the spec leaves out are left out. It holds secrets: it is never
+    logged.
+    """
     body = {
         "name": request.name,
         "env": request.env,

@@ -1,7 +1,7 @@
 """Works keys off: one worker a key at most, bursts coalesced, nothing ever lost.
 
-A key is dirty or waits for its delay. Whoever marks it adds no message: what is to be done is found by looking. A key that is
-marked while it is worked on is worked on again. One that raises comes back after a growing, jittered delay.
+A key is dirty or waits for its delay. Whoever marks it adds no message: what is to be done is found by looking. A key
+that is marked while it is worked on is worked on again. One that raises comes back after a growing, jittered delay.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ class Engine(Generic[K]):
     """Runs `work(key)` for every marked key, at most `concurrency` at once.
 
     `work` returns after how many seconds the key is to be looked at again without being marked, or None for never.
-    `random` returns numbers from 0 up to 1; `observe` is told (key, result) after each pass, result one of success, error.
+    `random` returns numbers from 0 up to 1; `observe` is told (key, result) after each pass, result one of success,
+    error.
     """
 
     def __init__(
@@ -82,7 +83,9 @@ class Engine(Generic[K]):
         self._failures.pop(key, None)
 
     async def drain(self, seconds: float) -> int:
-        """Start nothing new, let what runs finish, cancel what has not finished then; return how many were cancelled."""
+        """Start nothing new, let what runs finish, cancel what has not finished then; return how many were
+        cancelled.
+        """
         self._closed = True
         self._ready.clear()
         for key in list(self._timers):

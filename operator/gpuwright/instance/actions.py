@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gpuwright.model.conditions import Reason
+from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.memory import Memory, ProviderRef
 from gpuwright.model.request import MachineRequest
-from gpuwright.telemetry import EventReason
 
 
 class Arms(StrEnum):

@@ -1,4 +1,6 @@
-"""Carries out one action: at most one effect, a guarded write or a provider call, and notes what this process then knows."""
+"""Carries out one action: at most one effect, a guarded write or a provider call, and notes what this process then
+knows.
+"""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -37,21 +39,24 @@ from gpuwright.kube.events import Recorder
 from gpuwright.model.clock import Clock
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Blind, ProviderError, Rejected
+from gpuwright.model.event_reasons import EventReason
+from gpuwright.model.machine import COMING_UP, MachineState
 from gpuwright.model.memory import ProviderRef
 from gpuwright.model.names import FINALIZER_MACHINE
 from gpuwright.model.provider_view import SEND_WINDOW_SECONDS
 from gpuwright.model.resources import INSTANCES, Key
-from gpuwright.telemetry import EventReason, Metrics
+from gpuwright.model.times import age_since
+from gpuwright.telemetry import Metrics
 
 log = logging.getLogger(__name__)
 
 LIST_PATIENCE_SECONDS = 30.0  # whoever waits for a list looks again after this, should its wake-up get lost
 BLIND_PAUSE_SECONDS = 5.0
+OUTDATED_CRD_SECONDS = 60.0
 
 _WARNINGS = frozenset(
     {
         EventReason.LOST,
-        EventReason.STALLED,
         EventReason.FORGOTTEN,
         EventReason.PROMISE_BROKEN,
         EventReason.DUPLICATE_TERMINATED,
@@ -133,7 +138,7 @@ class Effects:
         if action.arms is Arms.SEND and not self._hold_slot(seen, key):
             return 1.0
         # The window is counted from before the write leaves: its answer may be late.
-        armed = self._armed(seen, action)
+        armed = self._armed(action)
         status = self._status_after(seen, action, armed)
         if action.arms is Arms.NOTHING:
             await self._writer.publish(seen, status)
@@ -158,7 +163,7 @@ class Effects:
         self._reserved[key] = seen.ref
         return True
 
-    def _armed(self, seen: Observation, action: Record) -> Armed | None:
+    def _armed(self, action: Record) -> Armed | None:
         if action.arms is Arms.NOTHING or action.memory.launch is None:
             return None
         return self._window(action.memory.launch.send, destructive=action.arms is Arms.DESTRUCTION)
@@ -176,14 +181,18 @@ class Effects:
         return status_of(after, decide(after))
 
     async def _refuse_outdated_crd(self, seen: Observation, words: str) -> float:
+        witness = self._observer.witness(seen.instance)
+        later = self._clock.monotonic() + OUTDATED_CRD_SECONDS
+        self._observer.remember(seen.instance, replace(witness, armed=None, not_before=later))
         await self._observer.read_live(seen.instance.key)
         fresh = self._observer.instance(seen.instance.key)
         if fresh is not None:
             again = replace(seen, instance=fresh)
             await self._writer.publish(again, status_of(again, Wait(Reason.CRD_OUTDATED, words)))
-        return 60.0
+        return OUTDATED_CRD_SECONDS
 
     def _tell(self, seen: Observation, action: Record) -> None:
+        self._measure_start(seen, action)
         if action.event is None:
             return
         self.event(seen, action.event, action.note or action.why)
@@ -191,6 +200,14 @@ class Effects:
             self._metrics.duplicates.labels(str(seen.ref.name)).inc()
         if action.event is EventReason.PROMISE_BROKEN and seen.launch is not None:
             self._desk.promise_broken(seen.ref, seen.instance.key, seen.launch.message)
+
+    def _measure_start(self, seen: Observation, action: Record) -> None:
+        """Measure how long a machine took from its intent until it was seen running."""
+        launch, running = action.memory.launch, str(MachineState.RUNNING)
+        came_up = seen.memory.machine.get("state") in COMING_UP and action.memory.machine.get("state") == running
+        seconds = age_since(launch.intended, seen.wall) if launch is not None else None
+        if came_up and launch is not None and seconds is not None:
+            self._metrics.time_to_ready.labels(launch.provider.name).observe(seconds)
 
     def event(self, seen: Observation, reason: EventReason, note: str) -> None:
         """Send an Event about the instance, and say the same in the log."""

@@ -66,7 +66,9 @@ class Unmet:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one decision sees. Times are seconds on our monotonic clock; `wall` is for people and for the spec's ages."""
+    """What one decision sees. Times are seconds on our monotonic clock; `wall` is for people and for the spec's
+    ages.
+    """
 
     now: float
     wall: float
@@ -95,6 +97,13 @@ class Observation:
         if self.instance.spec is None:
             raise ValueError(self.instance.spec_error)
         return self.instance.spec
+
+    @property
+    def known_wishes(self) -> Wishes:
+        """Return what the spec asks for. Raises ValueError where it is not known: held_back must have said so."""
+        if self.wishes is None or isinstance(self.wishes, Unmet):
+            raise ValueError("what the spec asks for is not known")
+        return self.wishes
 
     @property
     def ref(self) -> ProviderRef:

@@ -1,4 +1,6 @@
-"""The path of one ComputeInstance: observe, decide, act, report; one effect a turn, until there is nothing to do but wait."""
+"""The path of one ComputeInstance: observe, decide, act, report; one effect a turn, until there is nothing to do but
+wait.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -19,9 +19,10 @@ from gpuwright.kube.events import Recorder
 from gpuwright.model.clock import Clock
 from gpuwright.model.conditions import Reason, cut
 from gpuwright.model.errors import NeverSent, NotCommitted, NotExecuted, ProviderError, Rejected, Throttled, Unknown
+from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.memory import Memory, Outcome
 from gpuwright.model.names import FINALIZER_MACHINE
-from gpuwright.telemetry import EventReason, Metrics
+from gpuwright.telemetry import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +136,9 @@ class Sending:
         self._metrics.forgotten.labels(action.provider.name).inc()
 
     def _count(self, seen: Observation, memory: Memory) -> None:
-        """One line and one count per create, with its names and outcome; an Event only where a person would want to know."""
+        """One line and one count per create, with its names and outcome; an Event only where a person would want to
+        know.
+        """
         launch = memory.launch
         if launch is None:
             return
@@ -177,7 +180,8 @@ def _outcome(seen: Observation, error: ProviderError) -> Memory:
     conflict = isinstance(error, Unknown) and error.conflict
     resent = seen.launch is not None and seen.launch.resent
     if conflict and not resent:
-        # Nobody of ours was there before under this name, so it is somebody else's, or what a failed create left registered.
+        # Nobody of ours was there before under this name, so it is somebody else's, or what a failed create left
+        # registered.
         reason = str(Reason.NAME_CONFLICT)
         return seen.memory.with_launch(outcome=Outcome.NOT_COMMITTED, reason=reason, message=message)
     match error:

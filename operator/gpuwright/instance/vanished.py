@@ -7,10 +7,11 @@ from typing import Any
 from gpuwright.adapters.desk import LedgerEntry, ProviderDesk
 from gpuwright.kube.client import ApiError
 from gpuwright.kube.events import Recorder
+from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.memory import Memory, ProviderRef, parse_memory
 from gpuwright.model.names import Owner
 from gpuwright.model.resources import INSTANCES, key_of
-from gpuwright.telemetry import EventReason, Metrics
+from gpuwright.telemetry import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,8 @@ class Vanished:
         memory = parse_memory(body.get("status") or {})
         if memory.launch is None or not memory.names or memory.machine.get("state") == "Gone":
             return
-        note = f"{memory.machine_id or memory.launch.name} lost its object: somebody removed the finalizer; it may still bill"
+        lost = memory.machine_id or memory.launch.name
+        note = f"{lost} lost its object, because somebody removed the finalizer: it may still bill"
         log.warning(note, extra={"instance": str(key_of(INSTANCES.kind, body)), "machine_id": memory.machine_id})
         self._recorder.emit(body, EventReason.FORGOTTEN, note, "Warning")
         self._metrics.forgotten.labels(memory.launch.provider.name).inc()

@@ -1,6 +1,7 @@
 """What this process has itself seen and done about one instance: pure data, lost in a crash, never trusted beyond it.
 
-Everything that must survive is in the status (model/memory.py). What is here only ever makes us wait longer when it is missing.
+Everything that must survive is in the status (model/memory.py). What is here only ever makes us wait longer when it is
+missing.
 """
 
 from collections.abc import Iterable, Mapping

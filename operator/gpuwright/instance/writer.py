@@ -1,4 +1,6 @@
-"""Status writes of an instance: guarded, compared with what came back, and never dropped where they carry an outcome."""
+"""Status writes of an instance: guarded, compared with what came back, and never dropped where they carry an
+outcome.
+"""
 
 import asyncio
 import logging
@@ -57,34 +59,36 @@ class StatusWriter:
     ) -> bool:
         """Write an outcome until it is written; return False where the object or the send is not ours any more.
 
-        `status_for` is given the newest body and returns the status to write on top of it, or None where that is no longer ours.
+        `status_for` is given the newest body and returns the status to write on top of it, or None where that is no
+        longer ours.
         """
-        body: Mapping[str, Any] = seen.instance.body
+        body: Mapping[str, Any] | None = seen.instance.body
         tries = 0
-        while True:
+        while body is not None:
             status = status_for(body)
             if status is None:
                 return False
-            try:
-                change = merge_patch(body.get("status") or {}, status)
-                if change:
-                    await self._patch(body, change)
+            if await self._written(seen, body, status, tries):
                 return True
-            except NotFound:
-                return False
-            except Conflict:
-                pass
-            except ApiError as error:
-                log.warning(
-                    "an outcome could not be written yet",
-                    extra={"instance": str(seen.instance.key), "error": str(error)},
-                )
-                await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
             tries += 1
-            fresh = await self._read(seen)
-            if fresh is None:
-                return False
-            body = fresh
+            body = await self._read(seen)
+        return False
+
+    async def _written(self, seen: Observation, body: Mapping[str, Any], status: Mapping[str, Any], tries: int) -> bool:
+        try:
+            change = merge_patch(body.get("status") or {}, status)
+            if change:
+                await self._patch(body, change)
+        except (Conflict, NotFound):
+            return False
+        except ApiError as error:
+            log.warning(
+                "an outcome could not be written yet",
+                extra={"instance": str(seen.instance.key), "error": str(error)},
+            )
+            await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+            return False
+        return True
 
     async def _read(self, seen: Observation) -> Mapping[str, Any] | None:
         tries = 0
@@ -103,7 +107,8 @@ class StatusWriter:
         try:
             answer = await self._client.patch(INSTANCES, body, {"status": change}, status=True)
         except Invalid as error:
-            # Our own write is wrong. What must not be lost is written alone; the rest is a defect of ours, counted and logged.
+            # Our own write is wrong. What must not be lost is written alone; the rest is a defect of ours, counted and
+            # logged.
             self._metrics.record_refused.inc()
             log.error("the API server refused a status", extra={"error": str(error)})  # noqa: TRY400 - no traceback of use
             smallest = {name: change[name] for name in KEPT_ON_REFUSAL if name in change}

@@ -7,7 +7,9 @@ from gpuwright.model.resources import Key, key_of, version_of
 
 
 class ObjectCache:
-    """Bodies by key. A body older than the cached one is dropped: a slow watch must not undo the answer to our own write."""
+    """Bodies by key. A body older than the cached one is dropped: a slow watch must not undo the answer to our own
+    write.
+    """
 
     def __init__(self) -> None:
         self._bodies: dict[Key, dict[str, Any]] = {}

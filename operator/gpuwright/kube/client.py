@@ -1,13 +1,13 @@
 """A client for the few verbs that we need: no hidden retries, and every write guarded by resourceVersion.
 
-The API server ignores a wrong uid in a patch of /status (seen on 1.34 and 1.37), so resourceVersion is the guard and the uid
-goes along as a second belt, which the server checks only outside /status.
+The API server ignores a wrong uid in a patch of /status (seen on 1.34 and 1.37), so resourceVersion is the guard and
+the uid goes along as a second belt, which the server checks only outside /status.
 """
 
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import orjson
@@ -20,7 +20,9 @@ MERGE_PATCH = "application/merge-patch+json"
 
 
 class ApiError(Exception):
-    """A request that did not succeed; the subclass says what to do next. `body` is the server's Status object, or empty."""
+    """A request that did not succeed; the subclass says what to do next. `body` is the server's Status object, or
+    empty.
+    """
 
     def __init__(self, message: str, body: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -75,7 +77,7 @@ class KubeClient:
             headers={"accept": "application/json", "user-agent": "gpuwright"},
         )
 
-    async def __aenter__(self) -> "KubeClient":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

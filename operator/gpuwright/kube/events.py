@@ -1,7 +1,9 @@
 """Events of our own: events.k8s.io/v1, few, and folded where many say the same.
 
-A repeated Event of one object becomes a count in its series. When many objects have the same to say at once, a few get their
-own Event and the rest is told as one ("and 57 more"), so that a burst of a thousand machines is no burst of a thousand writes.
+A repeated Event of one object becomes a count in its series. When many objects have the same to say at once, a few get
+their
+own Event and the rest is told as one ("and 57 more"), so that a burst of a thousand machines is no burst of a thousand
+writes.
 """
 
 import asyncio
@@ -15,8 +17,9 @@ from typing import Any, Literal
 from gpuwright.kube.client import ApiError, KubeClient
 from gpuwright.model.clock import Clock
 from gpuwright.model.conditions import cut
+from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.resources import EVENTS, GROUP, VERSION
-from gpuwright.telemetry import EventReason, Metrics
+from gpuwright.telemetry import Metrics
 
 BURST = 20  # Events at once; then one in REFILL_SECONDS
 REFILL_SECONDS = 3.0

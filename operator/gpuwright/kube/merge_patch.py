@@ -5,7 +5,9 @@ from typing import Any
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the patch from `before` to `after`; empty where they are equal. Lists are replaced whole, as the RFC says."""
+    """Return the patch from `before` to `after`; empty where they are equal. Lists are replaced whole, as the RFC
+    says.
+    """
     patch: dict[str, Any] = {key: None for key in before if key not in after}
     for key, value in after.items():
         old = before.get(key)

@@ -45,7 +45,7 @@ def refusal(address: str, *, encrypted: bool, policy: AddressPolicy) -> str | No
     if any(found.version == network.version and found in network for network in policy.allowed):
         return None
     if not encrypted:
-        return f"plain http to {found} sends the token unencrypted: use https, or start the operator with --allow-endpoint-cidr"
+        return f"plain http to {found} shows the token to the network: use https, or allow it by --allow-endpoint-cidr"
     if found.is_global and not found.is_multicast:
         return None
     if policy.private and found.is_private and not (found.is_loopback or found.is_link_local or found.is_unspecified):

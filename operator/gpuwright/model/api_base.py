@@ -227,32 +227,8 @@ def none_when_empty(value: object) -> object:
 EMPTY_IS_ABSENT = BeforeValidator(none_when_empty)
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """An annotation for an int: bounds, both included. 3.0 is 3, as the API server reads it; "3" and true are not."""
-
-    low: int
-    high: int
-
-    @staticmethod
-    def parse(value: object) -> object:
-        """Return the number as an int, or whatever else it is for pydantic to refuse.
-
-        Raises:
-            ValueError: it is a text or a boolean, which pydantic would take for a number.
-        """
-        if isinstance(value, bool | str):
-            raise ValueError("must be a whole number without quotes")  # noqa: TRY004  # pydantic collects ValueError
-        return int(value) if isinstance(value, float) and value.is_integer() else value
-
-    def __get_pydantic_core_schema__(self, source: type[int], handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(
-            self.parse, core_schema.int_schema(ge=self.low, le=self.high)
-        )
-
-
-Seconds = Annotated[int, Whole(1, TEN_YEARS_IN_SECONDS)]
-SecondsOrNone = Annotated[int, Whole(0, TEN_YEARS_IN_SECONDS)]
+Seconds = Annotated[int, Field(strict=True, ge=1, le=TEN_YEARS_IN_SECONDS)]
+SecondsOrNone = Annotated[int, Field(strict=True, ge=0, le=TEN_YEARS_IN_SECONDS)]
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 ObjectName = Annotated[

@@ -7,7 +7,8 @@ from typing import Protocol
 class Clock(Protocol):
     """Three clocks, because each lies in its own way.
 
-    A virtual machine that sleeps stops the monotonic clock, so a send window is checked on the boot-time clock too; waits use
+    A virtual machine that sleeps stops the monotonic clock, so a send window is checked on the boot-time clock too;
+    waits use
     the monotonic one, which errs towards waiting longer. The wall clock is for people, and a second check on windows.
     """
 

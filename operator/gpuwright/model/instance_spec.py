@@ -14,7 +14,6 @@ from gpuwright.model.api_base import (
     Rule,
     SecondsOrNone,
     SecretKeyRef,
-    Whole,
     at_most_bytes,
     crd,
     distinct,
@@ -122,7 +121,7 @@ class Gpu(ApiModel):
     type: Annotated[str, StringConstraints(min_length=1, max_length=253)] = Field(
         description="Such as H100. The provider's own word for the GPU. Required."
     )
-    count: Annotated[int, Whole(1, 256)] = Field(
+    count: Annotated[int, Field(strict=True, ge=1, le=256)] = Field(
         1, description="Such as 8. How many of them one machine has. Default: 1."
     )
 
@@ -327,12 +326,12 @@ class Bootstrap(ApiModel):
 class CreatePolicy(ApiModel):
     """One burst of tries; after it the waits grow from 10 seconds to 5 minutes."""
 
-    max_attempts: Annotated[int, Whole(1, 10)] = Field(
+    max_attempts: Annotated[int, Field(strict=True, ge=1, le=10)] = Field(
         3,
         description="Such as 3. How many names one burst tries when the provider promises that nothing was made. "
         "Default: 3.",
     )
-    retry_base_delay_milliseconds: Annotated[int, Whole(0, 10_000)] = Field(
+    retry_base_delay_milliseconds: Annotated[int, Field(strict=True, ge=0, le=10_000)] = Field(
         250,
         description="Such as 250. The wait before the second try, in milliseconds; it grows by as much with each "
         "further try. Default: 250.",
@@ -393,7 +392,7 @@ class InstanceSpec(ApiModel):
         description="What to do when the machine is proven gone: Recreate makes another, Fail stalls. "
         "Default: Recreate.",
     )
-    max_replacements: Annotated[int, Whole(0, 1000)] = Field(
+    max_replacements: Annotated[int, Field(strict=True, ge=0, le=1000)] = Field(
         3,
         description="Such as 3. How often a lost, overdue or broken machine is replaced before the instance stalls. "
         "Default: 3.",

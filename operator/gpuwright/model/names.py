@@ -49,7 +49,8 @@ class Owner:
 def attempt_name(owner: Owner, incarnation: int, attempt: int) -> str:
     """Return the machine's name for one attempt: `<base>[-g<incarnation>][-r<attempt>]`, at most 63 characters.
 
-    Never given to two attempts of one owner: the suffix carries both counters, the hash the cluster and the object's uid.
+    Never given to two attempts of one owner: the suffix carries both counters, the hash the cluster and the object's
+    uid.
     """
     suffix = "" if incarnation == 1 else f"-g{incarnation}"
     suffix += "" if attempt == 1 else f"-r{attempt}"

@@ -15,7 +15,6 @@ from gpuwright.model.api_base import (
     Rule,
     Seconds,
     SecretKeyRef,
-    Whole,
     crd,
     distinct,
     matches,
@@ -106,7 +105,7 @@ def _status_code(key: object) -> object:
     return int(key) if isinstance(key, str) and len(key) == 3 and key.isascii() and key.isdigit() else key
 
 
-StatusCode = Annotated[int, BeforeValidator(_status_code)]
+StatusCode = Annotated[int, Field(strict=True), BeforeValidator(_status_code)]
 Outcomes = Annotated[
     dict[StatusCode, PromisedOutcome],
     Field(max_length=100),
@@ -162,14 +161,14 @@ class GatewaySpec(ApiModel):
 class Limits(ApiModel):
     """How much may be asked of the provider."""
 
-    max_instances: Annotated[int, Whole(0, 1_000_000)] | None = Field(
+    max_instances: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] | None = Field(
         None,
         description="Such as 20. How many ComputeInstances may have machines here; 0 is none. Default: no limit.",
     )
-    creates_per_minute: Annotated[int, Whole(1, 100_000)] = Field(
+    creates_per_minute: Annotated[int, Field(strict=True, ge=1, le=100_000)] = Field(
         100, description="Such as 100. How many creates are sent in a minute at most. Default: 100."
     )
-    max_in_flight: Annotated[int, Whole(1, 1000)] = Field(
+    max_in_flight: Annotated[int, Field(strict=True, ge=1, le=1000)] = Field(
         8, description="Such as 8. How many creates may wait for their answer at once. Default: 8."
     )
 
@@ -177,10 +176,10 @@ class Limits(ApiModel):
 class Timeouts(ApiModel):
     """How long a call may take."""
 
-    connect_seconds: Annotated[int, Whole(1, 600)] = Field(
+    connect_seconds: Annotated[int, Field(strict=True, ge=1, le=600)] = Field(
         5, description="Such as 5. Longest wait for a connection, in seconds. Default: 5."
     )
-    request_seconds: Annotated[int, Whole(1, 3600)] = Field(
+    request_seconds: Annotated[int, Field(strict=True, ge=1, le=3600)] = Field(
         30,
         description="Such as 30. Longest time of a call from connecting to the last byte, in seconds; less than "
         "settleSeconds. Default: 30.",
@@ -193,7 +192,7 @@ class Probe(ApiModel):
     period_seconds: Seconds = Field(
         30, description="Such as 30. Seconds between two probes while the provider does not answer. Default: 30."
     )
-    failure_threshold: Annotated[int, Whole(1, 100)] = Field(
+    failure_threshold: Annotated[int, Field(strict=True, ge=1, le=100)] = Field(
         3, description="Such as 3. How many calls in a row must fail before creates stop. Default: 3."
     )
 

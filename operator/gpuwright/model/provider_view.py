@@ -12,7 +12,9 @@ from gpuwright.model.provider_spec import ProviderSpec
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Whether one more create may be begun now. `reason` says why not; LimitReached is the only one that people must act on."""
+    """Whether one more create may be begun now. `reason` says why not; LimitReached is the only one that people must
+    act on.
+    """
 
     free: bool
     reason: Reason = Reason.WAITING
@@ -33,7 +35,8 @@ class Hindrance:
 class ProviderView:
     """A provider as an instance's decision sees it. Seconds are on our monotonic clock.
 
-    `visible_seconds` counts the time in which the provider answered us: deadlines of the spec run in it, not in the clock's.
+    `visible_seconds` counts the time in which the provider answered us: deadlines of the spec run in it, not in the
+    clock's.
     `absence_counts` is False while it is not sure that the credentials show the account in which our machines are.
     """
 
@@ -59,7 +62,9 @@ class ProviderView:
 
     @property
     def settle_seconds(self) -> int:
-        """Return how long a create may be unsettled: the send window, both time-outs and F (docs/protocol.md, "Words")."""
+        """Return how long a create may be unsettled: the send window, both time-outs and F (docs/protocol.md,
+        "Words").
+        """
         timeouts = self.spec.timeouts
         return SEND_WINDOW_SECONDS + timeouts.connect_seconds + timeouts.request_seconds + self.spec.settle_seconds
 

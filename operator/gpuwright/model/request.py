@@ -9,10 +9,13 @@ from gpuwright.model.names import Owner, attempt_name, canonical_hash, owner_lab
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the spec asks for, with Secrets resolved. `secret_versions` stands for their values wherever a hash is taken.
+    """What the spec asks for, with Secrets resolved. `secret_versions` stands for their values wherever a hash is
+    taken.
 
-    `env` has every variable, `open_env` those that come from no Secret. `env` and `user_data` may hold secrets: they are left
-    out of repr, so that no traceback or log can show them. Keys of `secret_versions`: the variable's name, or `userData`.
+    `env` has every variable, `open_env` those that come from no Secret. `env` and `user_data` may hold secrets: they
+    are left
+    out of repr, so that no traceback or log can show them. Keys of `secret_versions`: the variable's name, or
+    `userData`.
     """
 
     machine: MachineSpec

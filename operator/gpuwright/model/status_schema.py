@@ -110,6 +110,9 @@ class LaunchStatus(StatusModel):
     settled: bool = Field(
         description="Whether a look has shown the machine of this create, so that nothing of it can still appear."
     )
+    resent: bool = Field(
+        description="Whether this create repeats a name whose earlier create was never answered and has settled since."
+    )
     conflict: bool = Field(description="Whether the provider said that the name is taken while no look showed by whom.")
     adopted: bool = Field(description="Whether the machine existed before and was taken over.")
     reason: str = Field(description="Such as CapacityUnavailable. Why there is no machine yet, in one word.")

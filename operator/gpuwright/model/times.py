@@ -13,6 +13,8 @@ def seconds_of(text: str) -> float | None:
 
 
 def age_since(text: str, now: float) -> float | None:
-    """Return the seconds from an RFC 3339 time until `now` (seconds since 1970), at least 0; None where it cannot be read."""
+    """Return the seconds from an RFC 3339 time until `now` (seconds since 1970), at least 0; None where it cannot be
+    read.
+    """
     born = seconds_of(text)
     return None if born is None else max(0.0, now - born)

@@ -1,4 +1,6 @@
-"""What this process knows of one provider: its adapter, its newest list, its health. Mutable, one per provider object."""
+"""What this process knows of one provider: its adapter, its newest list, its health. Mutable, one per provider
+object.
+"""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
@@ -81,7 +83,9 @@ class Caller:
         self._metrics = metrics
 
     async def call(self, account: Account, verb: str, call: Awaitable[T]) -> T:
-        """Return what the call returns, and note what it says about the provider's health. Raises what the call raises."""
+        """Return what the call returns, and note what it says about the provider's health. Raises what the call
+        raises.
+        """
         began = self._clock.monotonic()
         name = str(account.key)
         result = "ok"

@@ -1,4 +1,6 @@
-"""The one desk at which instances ask for machines: it hands out views, slots, lists and calls, and keeps each provider's health."""
+"""The one desk at which instances ask for machines: it hands out views, slots, lists and calls, and keeps each
+provider's health.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -96,7 +98,7 @@ class Desk:
             return Hindrance(Reason.WAITING, "finding out whether this namespace may use the provider")
         if allowed:
             return None
-        words = f"ClusterComputeProvider {account.key.name} is not open to namespace {asker.namespace}: ask its owner to add it"
+        words = f"{account.key.kind} {account.key.name} is not open to namespace {asker.namespace}: ask its owner"
         return Hindrance(Reason.NAMESPACE_NOT_ALLOWED, words, stalls=True)
 
     def _picture(

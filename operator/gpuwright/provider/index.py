@@ -1,4 +1,6 @@
-"""Which instances refer to which provider, and what they have there: kept up with the cache, so that nobody has to search it."""
+"""Which instances refer to which provider, and what they have there: kept up with the cache, so that nobody has to
+search it.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -124,7 +124,9 @@ class Keeper:
         account.protected = True
 
     async def release(self, account: Account) -> bool:
-        """Take the finalizers off once a live list shows that no instance refers to the provider; return whether they are off."""
+        """Take the finalizers off once a live list shows that no instance refers to the provider; return whether they
+        are off.
+        """
         # From here on nothing new is begun: whoever decides next sees that the provider is not protected.
         account.protected = False
         if await self._is_referred_to(account.key):

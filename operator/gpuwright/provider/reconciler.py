@@ -1,4 +1,6 @@
-"""The path of one provider: credentials, probe, list, protection, status. One pass makes at most one list and one status write."""
+"""The path of one provider: credentials, probe, list, protection, status. One pass makes at most one list and one
+status write.
+"""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -11,6 +13,7 @@ from gpuwright.kube.merge_patch import merge_patch
 from gpuwright.model.clock import Clock
 from gpuwright.model.conditions import ConditionType
 from gpuwright.model.errors import Blind
+from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.machine import Machine, Snapshot
 from gpuwright.model.names import ANNOTATION_RECONCILE, FINALIZER_IN_USE
 from gpuwright.model.provider_spec import ClusterProviderSpec
@@ -22,7 +25,7 @@ from gpuwright.provider.index import InstanceIndex
 from gpuwright.provider.keeper import Keeper
 from gpuwright.provider.parsing import parse_provider
 from gpuwright.provider.report import provider_status
-from gpuwright.telemetry import EventReason, Metrics
+from gpuwright.telemetry import Metrics
 
 LIST_SPACING_SECONDS = 1.0  # between lists that are asked for; polls come at the spec's period
 COUNT_SECONDS = 10.0  # between writes of the counts of instances
@@ -224,7 +227,8 @@ class ProviderReconciler:
         account.absence = account.absence.after_list(expected, account.snapshot.by_id)
         if account.absence.missing and not before:
             body = self._cache.get(account.key)
-            note = f"{len(account.absence.missing)} of {len(expected)} machines are missing from one list: nothing is concluded"
+            missing = len(account.absence.missing)
+            note = f"{missing} of {len(expected)} machines are missing from one list: nothing is concluded from it"
             log.warning(note, extra={"provider": str(account.key)})
             if body is not None:
                 self._recorder.emit(body, EventReason.MASS_ABSENCE, note, "Warning")
@@ -241,7 +245,9 @@ class ProviderReconciler:
             self._mark_instances(account.key)
 
     def _changed(self, provider: Key, old: Snapshot | None, new: Snapshot) -> list[Key]:
-        """Return the instances of which the two lists say different things; all of them where there was no list before."""
+        """Return the instances of which the two lists say different things; all of them where there was no list
+        before.
+        """
         keys = self._index.of(provider)
         if old is None:
             return list(keys)
@@ -305,6 +311,7 @@ class ProviderReconciler:
 
     def _tell(self, account: Account, body: Mapping[str, Any], status: Mapping[str, Any]) -> None:
         """One Event and one log line for each transition of Online, none for each call."""
+        self._tell_of_credentials(account, body, status)
         old = _condition(body.get("status") or {}, ConditionType.ONLINE)
         new = _condition(status, ConditionType.ONLINE)
         if old == new or new == "Unknown":
@@ -317,8 +324,17 @@ class ProviderReconciler:
             log.info("the provider answers again", extra={"provider": str(account.key)})
             self._recorder.emit(body, EventReason.PROVIDER_ONLINE, "the provider answers again")
 
+    def _tell_of_credentials(self, account: Account, body: Mapping[str, Any], status: Mapping[str, Any]) -> None:
+        kind = ConditionType.CREDENTIALS_VALID
+        if account.credentials.rejected and _condition(body.get("status") or {}, kind) != _condition(status, kind):
+            note = f"the provider refuses our credentials: {account.credentials.rejected}"
+            log.warning(note, extra={"provider": str(account.key)})
+            self._recorder.emit(body, EventReason.CREDENTIALS_REJECTED, note, "Warning")
+
     def _next(self, account: Account) -> float:
-        """Return the seconds until the next probe, list or Secret read, jittered a little so that providers do not march."""
+        """Return the seconds until the next probe, list or Secret read, jittered a little so that providers do not
+        march.
+        """
         now = self._clock.monotonic()
         spec = account.spec
         if spec is None:
@@ -353,7 +369,9 @@ class ProviderReconciler:
 
 
 def _resume(account: Account, body: Mapping[str, Any], now: float) -> None:
-    """Take over what an earlier process wrote, so that a restart neither hammers a sick provider nor forgets a broken promise."""
+    """Take over what an earlier process wrote, so that a restart neither hammers a sick provider nor forgets a broken
+    promise.
+    """
     status = body.get("status") or {}
     account.resumed = True
     account.confirmed_version = str(status.get("credentialsVersion") or "")

@@ -132,14 +132,14 @@ def _occasional(account: Account, before: Mapping[str, Any]) -> list[Condition]:
     missing = account.absence.missing
     if missing:
         words = (
-            f"{len(missing)} machines are missing from one list at once: nothing is concluded from it until they show again "
-            "or a person sets the annotation gpuwright.dev/reconcile-requested-at on this provider"
+            f"{len(missing)} machines are missing from one list at once: nothing is concluded from it until they show "
+            "again, or a person sets the annotation gpuwright.dev/reconcile-requested-at on this provider"
         )
         found.append(Condition(ConditionType.MASS_ABSENCE, Status.TRUE, Reason.MACHINES_MISSING, words))
     elif ConditionType.MASS_ABSENCE in known:
         found.append(Condition(ConditionType.MASS_ABSENCE, Status.FALSE, Reason.SETTLED, "none is missing any more"))
     if not account.promises:
-        words = "a machine existed although an answer promised that none was made: no such promise counts until the spec changes"
+        words = "a machine existed although an answer promised none: no such promise counts until the spec changes"
         found.append(Condition(ConditionType.PROMISE_BROKEN, Status.TRUE, Reason.CREATED_DESPITE_PROMISE, words))
     elif ConditionType.PROMISE_BROKEN in known:
         found.append(

@@ -38,12 +38,14 @@ class Slots:
             return Room(free=False, reason=Reason.THROTTLED, message="waiting for creates that are in flight")
         self._refill(limits, now)
         if self._tokens < 1:
-            words = f"waiting, because at most {limits.creates_per_minute} creates a minute are sent (limits.createsPerMinute)"
+            words = f"waiting: at most {limits.creates_per_minute} creates a minute are sent (limits.createsPerMinute)"
             return Room(free=False, reason=Reason.THROTTLED, message=words)
         return Room(free=True)
 
     def reserve(self, asker: Key, limits: Limits, now: float) -> bool:
-        """Take a slot and a token; False where there is none. An asker that has a slot pays for each further intent too."""
+        """Take a slot and a token; False where there is none. An asker that has a slot pays for each further intent
+        too.
+        """
         if not self.room(asker, limits, now).free:
             return False
         self._reserved.add(asker)

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from gpuwright.instance.actions import Action, AddFinalizer, Record, Wait
-from gpuwright.instance.observation import Observation
+from gpuwright.instance.observation import Observation, Unmet
 from gpuwright.model.conditions import Reason
 from gpuwright.model.memory import Launch, Outcome
+from gpuwright.model.provider_view import ProviderView
 
 DELETE_AND_CREATE = "delete this ComputeInstance and create it again with what is right"
 
@@ -64,11 +65,25 @@ def stall_when_place_changed(seen: Observation) -> Action | None:
     places = {entry.place for entry in seen.memory.residue} | ({seen.launch.place} if seen.launch else set())
     if provider is None or places <= {seen.place}:
         return None
+    recorded = ", ".join(sorted(places - {seen.place}))
     words = (
-        f"the machine is recorded at place {', '.join(sorted(places - {seen.place}))}, but {seen.ref.kind} {seen.ref.name} "
-        f"now is place {seen.place}: give it back its endpoint and account"
+        f"the machine is recorded at place {recorded}, but {seen.ref.kind} {seen.ref.name} now is place {seen.place}: "
+        "give it back its endpoint and account"
     )
     return Wait(Reason.PLACE_CHANGED, words, seconds=60, stalled=True)
+
+
+def held_back(seen: Observation, provider: ProviderView) -> Wait | None:
+    """Return why a create that is due may not be begun now: a Secret, the provider's state, its limits; or None."""
+    if isinstance(seen.wishes, Unmet):
+        return Wait(Reason.SECRET_NOT_FOUND, seen.wishes.message, seconds=30)
+    hindrance = provider.hindrance
+    if hindrance is not None:
+        return Wait(hindrance.reason, hindrance.message, seconds=60, stalled=hindrance.stalls)
+    room = provider.room
+    if not room.free or seen.wishes is None:
+        return Wait(room.reason, room.message or "waiting for room", seconds=room.retry_seconds, brief=True)
+    return None
 
 
 def keep_finalizer(seen: Observation) -> Action | None:

@@ -1,4 +1,6 @@
-"""The rules in the order in which they are asked; the first that answers wins. These two lists are the specification."""
+"""The rules in the order in which they are asked; the first that answers wins. These two lists are the
+specification.
+"""
 
 from collections.abc import Callable
 

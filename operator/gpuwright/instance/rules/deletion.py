@@ -1,4 +1,6 @@
-"""The object is to go: terminate what exists, prove that nothing can still appear and that nothing is left, then let it go."""
+"""The object is to go: terminate what exists, prove that nothing can still appear and that nothing is left, then let
+it go.
+"""
 
 from dataclasses import replace
 
@@ -19,10 +21,10 @@ from gpuwright.instance.rules.records import adopted_launch, nothing_of_ours, wi
 from gpuwright.instance.rules.residue import prove_residue
 from gpuwright.instance.rules.termination import terminate_listed
 from gpuwright.model.conditions import Reason
+from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.instance_spec import DeletionPolicy
 from gpuwright.model.memory import EndingReason, Launch, Outcome
 from gpuwright.model.provider_view import ProviderView
-from gpuwright.telemetry import EventReason
 
 
 def ignore_what_is_not_ours(seen: Observation) -> Action | None:
@@ -50,7 +52,7 @@ def release_what_was_never_sent(seen: Observation) -> Action | None:
     if not provider.capabilities.reads:
         if launch is not None:
             return RemoveFinalizer("its record says that nothing was ever sent")
-        words = "the record is lost and the provider cannot be read: check by hand, then annotate gpuwright.dev/force-forget"
+        words = "the record is lost and the provider cannot be read: check by hand, then annotate it with force-forget"
         return Wait(Reason.RECORD_LOST, words, stalled=True)
     return _look_by_owner(seen, provider)
 
@@ -70,7 +72,9 @@ def _look_by_owner(seen: Observation, provider: ProviderView) -> Action:
 
 
 def forget_when_asked(seen: Observation) -> Action | None:
-    """A person takes the responsibility. One terminate of each name is tried, and what is let go is written down first."""
+    """A person takes the responsibility. One terminate of each name is tried, and what is let go is written down
+    first.
+    """
     if not seen.instance.forget or seen.launch is None:
         return None
     provider, names = seen.provider, seen.memory.names

@@ -7,10 +7,10 @@ from gpuwright.instance.rules.liveness import committed
 from gpuwright.instance.rules.records import with_ending
 from gpuwright.instance.rules.termination import terminate_listed
 from gpuwright.model.conditions import Reason
+from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.machine import Machine, MachineState
 from gpuwright.model.memory import EndingReason, Launch
 from gpuwright.model.provider_view import ProviderView
-from gpuwright.telemetry import EventReason
 
 
 def terminate_second_machines(seen: Observation) -> Action | None:

@@ -66,10 +66,11 @@ def settlement_remaining(seen: Observation, launch: Launch, provider: ProviderVi
 
 
 def is_gone(seen: Observation, name: str, machine_id: str, since: float, provider: ProviderView) -> bool:
-    """Return whether what was under the name is proven gone: a tombstone or dead word for its id, or absence long enough.
+    """Return whether what was under the name is proven gone: a tombstone or dead word for its id, or absence long
+    enough.
 
-    `since`: looks that began before it prove nothing. `machine_id` is empty where no id was ever recorded: then a tombstone is
-    no more than an absent look, because it may be that of an earlier machine of this name.
+    `since`: looks that began before it prove nothing. `machine_id` is empty where no id was ever recorded: then a
+    tombstone is no more than an absent look, because it may be that of an earlier machine of this name.
     """
     trail = seen.trail(name)
     if machine_id and machine_id in trail.tombstones:

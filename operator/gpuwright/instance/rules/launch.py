@@ -7,12 +7,12 @@ from gpuwright.instance.observation import Observation, Unmet
 from gpuwright.instance.rules.evidence import owned
 from gpuwright.instance.rules.records import adopted_launch, first_launch, next_intent
 from gpuwright.model.conditions import Reason
+from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.instance_spec import PowerState
 from gpuwright.model.machine import Machine
 from gpuwright.model.memory import Launch, Outcome
 from gpuwright.model.provider_view import ProviderView
 from gpuwright.model.request import MachineRequest, request_for
-from gpuwright.telemetry import EventReason
 
 MAX_RESIDUE = 64
 FIRST_LONG_WAIT = 10.0  # seconds after a spent burst; doubles up to LONGEST_WAIT
@@ -38,7 +38,9 @@ def look_by_owner_first(seen: Observation) -> Action | None:
 
 
 def _adopt_by_annotation(seen: Observation, provider: ProviderView) -> Action | None:
-    """A person names a machine to take over. Nobody else's may be taken, and on a shared provider only where allowed."""
+    """A person names a machine to take over. Nobody else's may be taken, and on a shared provider only where
+    allowed.
+    """
     wanted = seen.instance.adopt
     if not wanted:
         return None
@@ -71,7 +73,9 @@ def _adoption_refusal(seen: Observation, provider: ProviderView, machine: Machin
 
 
 def _stall_beside_stranger(seen: Observation, provider: ProviderView) -> Action | None:
-    """A machine of the same namespace and name but another uid: an older object's, or a restored backup's. A person decides."""
+    """A machine of the same namespace and name but another uid: an older object's, or a restored backup's. A person
+    decides.
+    """
     owner = seen.instance.owner
     if provider.snapshot is None:
         return None
@@ -82,8 +86,8 @@ def _stall_beside_stranger(seen: Observation, provider: ProviderView) -> Action 
         known = machine.id in provider.retained_ids or machine.name in provider.leaked_names
         if (other.namespace, other.name) == (owner.namespace, owner.name) and not known:
             words = (
-                f"machine {machine.id} of an earlier {owner.namespace}/{owner.name} still exists: remove it, or take it over "
-                f"with the annotation gpuwright.dev/adopt={machine.id}"
+                f"machine {machine.id} of an earlier {owner.namespace}/{owner.name} still exists: remove it, or take "
+                f"it over with the annotation gpuwright.dev/adopt={machine.id}"
             )
             return Wait(Reason.NAME_CONFLICT, words, seconds=STRANGER_LOOK_SECONDS, stalled=True)
     return None
@@ -96,15 +100,17 @@ def record_first_where_nothing_can_be_read(seen: Observation) -> Action | None:
         return None
     if seen.instance.finalized:
         words = (
-            "this object was launched before, its record is lost, and its provider cannot be read: check by hand whether a "
-            "machine exists, then delete the object with the annotation gpuwright.dev/force-forget"
+            "this object was launched before, its record is lost, and its provider cannot be read: check by hand "
+            "whether a machine exists, then delete the object with the annotation gpuwright.dev/force-forget"
         )
         return Wait(Reason.RECORD_LOST, words, stalled=True)
     return Record(replace(seen.memory, launch=first_launch(seen, provider)), "first record")
 
 
 def buy_nothing_while_stopped(seen: Observation) -> Action | None:
-    """Stopped at birth buys nothing until it is to run; a machine that vanished while stopped is not made again before."""
+    """Stopped at birth buys nothing until it is to run; a machine that vanished while stopped is not made again
+    before.
+    """
     if seen.spec.power_state is PowerState.RUNNING or _committed(seen):
         return None
     if seen.launch is not None and seen.launch.unsettled:
@@ -128,7 +134,9 @@ def stall_when_rejected(seen: Observation) -> Action | None:
 
 
 def look_after_a_promise(seen: Observation) -> Action | None:
-    """NotCommitted is believed, but one look by name shows a promise that was broken before a second machine is made."""
+    """NotCommitted is believed, but one look by name shows a promise that was broken before a second machine is
+    made.
+    """
     launch, provider = seen.launch, seen.provider
     if (
         launch is None

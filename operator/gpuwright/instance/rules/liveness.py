@@ -7,10 +7,10 @@ from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.evidence import absence_proven, next_proof_look, settled_at
 from gpuwright.instance.rules.records import with_ending
 from gpuwright.model.conditions import Reason
+from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.machine import COMING_UP, Machine, MachineState
 from gpuwright.model.memory import EndingReason, Launch, Outcome
 from gpuwright.model.times import age_since
-from gpuwright.telemetry import EventReason
 
 
 def committed(seen: Observation) -> Launch | None:
@@ -126,5 +126,5 @@ def age_of(seen: Observation) -> float | None:
 
 def _end(seen: Observation, reason: EndingReason, note: str) -> Record:
     name = seen.launch.name if seen.launch else ""
-    event = EventReason.STALLED if reason is EndingReason.EXPIRED else EventReason.REPLACING
+    event = EventReason.EXPIRED if reason is EndingReason.EXPIRED else EventReason.REPLACING
     return Record(with_ending(seen, reason, (name,)), "ending", arms=Arms.DESTRUCTION, event=event, note=note)

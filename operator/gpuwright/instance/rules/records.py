@@ -61,7 +61,9 @@ def adopted_launch(seen: Observation, machine: Machine, *, by_person: bool) -> L
 
 
 def next_intent(seen: Observation, provider: ProviderView, wishes: Wishes, *, capacity_waited: int) -> Memory:
-    """Return the memory with the intent of the next send: the next name, the same name again, or the next incarnation."""
+    """Return the memory with the intent of the next send: the next name, the same name again, or the next
+    incarnation.
+    """
     launch = seen.launch
     incarnation, attempt, resent = _next(seen, wishes)
     request = request_for(seen.instance.owner, wishes, incarnation, attempt, 0)
@@ -112,7 +114,9 @@ def _next(seen: Observation, wishes: Wishes) -> tuple[int, int, bool]:
 
 
 def nothing_of_ours(launch: Launch) -> bool:
-    """Return whether no send of this name can have made anything: it never left, or somebody else held the name before."""
+    """Return whether no send of this name can have made anything: it never left, or somebody else held the name
+    before.
+    """
     if launch.resent:
         return False
     return launch.outcome is Outcome.NOT_EXECUTED or launch.reason == Reason.NAME_CONFLICT

@@ -3,17 +3,18 @@
 from dataclasses import replace
 
 from gpuwright.instance.actions import Action, Arms, LookAt, Record, Wait
-from gpuwright.instance.observation import Observation, Unmet
+from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules.admission import held_back
 from gpuwright.instance.rules.evidence import is_gone, next_proof_look, settled_at
 from gpuwright.instance.rules.records import next_intent
 from gpuwright.instance.rules.residue import prove_residue
 from gpuwright.instance.rules.termination import terminate_listed
 from gpuwright.model.conditions import Reason
+from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.instance_spec import OnLoss
 from gpuwright.model.machine import MachineState
 from gpuwright.model.memory import EndingReason, Memory
 from gpuwright.model.provider_view import ProviderView
-from gpuwright.telemetry import EventReason
 
 
 def finish_ending(seen: Observation) -> Action | None:
@@ -66,14 +67,12 @@ def replace_what_is_gone(seen: Observation) -> Action | None:
         return unproven
     if not seen.wants_running:
         return Wait(Reason.STOPPED, "powerState is Stopped: nothing is made again until it is Running", ready=True)
-    if isinstance(seen.wishes, Unmet):
-        return Wait(Reason.SECRET_NOT_FOUND, seen.wishes.message, seconds=30)
-    if provider.hindrance is not None:
-        return Wait(provider.hindrance.reason, provider.hindrance.message, seconds=60)
-    if not provider.room.free or seen.wishes is None:
-        return Wait(reason, provider.room.message or "waiting for room", seconds=2)
-    memory = next_intent(seen, provider, seen.wishes, capacity_waited=0)
-    note = f"replacing {seen.memory.machine_id}: {launch.ends}"
+    return held_back(seen, provider) or _intend_the_next(seen, provider, launch.ends)
+
+
+def _intend_the_next(seen: Observation, provider: ProviderView, why: EndingReason) -> Record:
+    memory = next_intent(seen, provider, seen.known_wishes, capacity_waited=0)
+    note = f"replacing {seen.memory.machine_id}: {why}"
     return Record(memory, "replacement", arms=Arms.SEND, event=EventReason.REPLACING, note=note)
 
 

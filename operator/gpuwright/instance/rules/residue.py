@@ -10,7 +10,9 @@ from gpuwright.model.provider_view import ProviderView
 
 
 def prove_residue(seen: Observation, provider: ProviderView) -> Action | None:
-    """Return the next step of proving every residue name absent, or None when all are. Their sends need no further wait."""
+    """Return the next step of proving every residue name absent, or None when all are. Their sends need no further
+    wait.
+    """
     delays = []
     for entry in seen.memory.residue:
         since = seen.witness.residue_since.get(entry.name, seen.now)
@@ -43,7 +45,9 @@ def drop_proven_residue(seen: Observation) -> Action | None:
 
 
 def look_for_residue(seen: Observation) -> Action | None:
-    """Look at residue names when a look would bring their proof forward, and only once the machine itself is settled."""
+    """Look at residue names when a look would bring their proof forward, and only once the machine itself is
+    settled.
+    """
     provider = seen.provider
     if provider is None or not provider.capabilities.reads or not provider.reachable:
         return None

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from gpuwright.instance.actions import Action, Arms, LookAt, Record, Wait
-from gpuwright.instance.observation import Observation, Unmet
+from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules.admission import held_back
 from gpuwright.instance.rules.evidence import (
     absence_proven,
     next_proof_look,
@@ -16,10 +17,10 @@ from gpuwright.instance.rules.evidence import (
 from gpuwright.instance.rules.launch import capacity_waited
 from gpuwright.instance.rules.records import moment, next_intent
 from gpuwright.model.conditions import Reason
+from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.machine import Machine
 from gpuwright.model.memory import Ending, EndingReason, Launch, Outcome
 from gpuwright.model.provider_view import ProviderView
-from gpuwright.telemetry import EventReason
 
 SHORTEST_SAVE = 60.0  # seconds between two writes of the waited time
 
@@ -119,7 +120,9 @@ def wait_until_settled(seen: Observation) -> Action | None:
 
 
 def settle_by_delete(seen: Observation) -> Action | None:
-    """Without reads a lost create is settled by deleting its name until it is absent; written first, like all destruction."""
+    """Without reads a lost create is settled by deleting its name until it is absent; written first, like all
+    destruction.
+    """
     launch, provider = seen.launch, seen.provider
     if launch is None or provider is None or not launch.unsettled or provider.capabilities.reads:
         return None
@@ -144,7 +147,9 @@ def prove_that_nothing_was_made(seen: Observation) -> Action | None:
 
 
 def send_again_what_was_never_made(seen: Observation) -> Action | None:
-    """Proven absent: the same name and token again under a fresh intent, or the next name after a conflict or a changed request."""
+    """Proven absent: the same name and token again under a fresh intent, or the next name after a conflict or a
+    changed request.
+    """
     launch, provider = seen.launch, seen.provider
     if launch is None or provider is None or not launch.unsettled:
         return None
@@ -159,13 +164,8 @@ def send_again_what_was_never_made(seen: Observation) -> Action | None:
     if not seen.wants_running:
         memory = seen.memory.with_launch(outcome=Outcome.NOT_EXECUTED, reason="", message="", resent=True)
         return Record(memory, "settled: no machine was made, and none is wanted now")
-    if isinstance(seen.wishes, Unmet):
-        return Wait(Reason.SECRET_NOT_FOUND, seen.wishes.message, seconds=30)
-    if provider.hindrance is not None:
-        return Wait(
-            provider.hindrance.reason, provider.hindrance.message, seconds=60, stalled=provider.hindrance.stalls
-        )
-    if not provider.room.free or seen.wishes is None:
-        return Wait(provider.room.reason, provider.room.message or "waiting for room", seconds=5, brief=True)
-    memory = next_intent(seen, provider, seen.wishes, capacity_waited=int(capacity_waited(seen, launch)))
+    held = held_back(seen, provider)
+    if held is not None:
+        return held
+    memory = next_intent(seen, provider, seen.known_wishes, capacity_waited=int(capacity_waited(seen, launch)))
     return Record(memory, "intent after settlement", arms=Arms.SEND)

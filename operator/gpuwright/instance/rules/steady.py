@@ -23,7 +23,9 @@ _REASONS = {
 
 
 def watch_untagged_directly(seen: Observation) -> Action | None:
-    """A machine that a person had us adopt carries no tag of ours, so no list shows it: look by name, at the lists' pace."""
+    """A machine that a person had us adopt carries no tag of ours, so no list shows it: look by name, at the lists'
+    pace.
+    """
     launch, provider = committed(seen), seen.provider
     if launch is None or provider is None or not launch.adopted or not provider.reachable:
         return None

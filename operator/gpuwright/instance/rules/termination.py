@@ -26,7 +26,9 @@ def terminate_listed(seen: Observation, provider: ProviderView, names: tuple[str
 
 
 def _shown_after(seen: Observation, name: str) -> bool:
-    """Return whether a look long after the accepted terminate still shows it alive, so that it must be asked for again."""
+    """Return whether a look long after the accepted terminate still shows it alive, so that it must be asked for
+    again.
+    """
     accepted = seen.witness.terminated[name]
     trail = seen.trail(name)
     shown = trail.shown is not None and trail.shown > accepted + ASK_AGAIN_SECONDS and not trail.absences

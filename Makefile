@@ -1,0 +1,84 @@
+# The one entrance for people and for CI. `make` prints what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCKS := requirements/dev.txt pyproject.toml sandbox/pyproject.toml
+
+.PHONY: help
+help:  ## print this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
+
+$(READY): $(LOCKS)
+	@echo "setting up $(VENV) (about a minute, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gpuwright needs Python 3.11 or newer")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e ./sandbox
+	@touch $@
+
+.PHONY: tools
+tools: $(READY)  ## find, download or build the control plane's programs (kept in your home's cache)
+	@$(BIN)/gpuwright-sandbox tools
+
+.PHONY: demo
+demo: $(READY)  ## show the main job on a real API server; KEEP=1 leaves it running
+	@$(BIN)/gpuwright-sandbox demo $(if $(KEEP),--keep) $(if $(PLAIN),--plain)
+
+.PHONY: test
+test: $(READY)  ## run all tests: pure ones, and those on a real API server
+	@$(BIN)/gpuwright-sandbox tools
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: unit
+unit: $(READY)  ## run the tests that need no control plane
+	@$(BIN)/pytest -m 'not cluster' $(ARGS)
+
+.PHONY: check
+check: $(READY)  ## formats, lints, types, import contracts, generated files
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python hack/crds.py --check
+	@$(BIN)/python hack/reference.py --check
+
+.PHONY: crds
+crds: $(READY)  ## write crds/ from the models
+	@$(BIN)/python hack/crds.py
+
+.PHONY: reference
+reference: $(READY)  ## write docs/metrics.md and docs/reasons.md from the code
+	@$(BIN)/python hack/reference.py
+
+.PHONY: bench
+bench: $(READY)  ## measure 100, 500 and 1,000 instances; writes build/bench.json (about 20 minutes)
+	@$(BIN)/gpuwright-sandbox tools
+	@$(BIN)/gpuwright-sandbox bench size $(ARGS)
+
+.PHONY: bench-kill
+bench-kill: $(READY)  ## 20 SIGKILLs in bursts of 200; fails if a machine is doubled or leaked
+	@$(BIN)/gpuwright-sandbox tools
+	@$(BIN)/gpuwright-sandbox bench kill $(ARGS)
+
+.PHONY: record
+record: $(READY)  ## record the picture of the demo, docs/demo.svg
+	@$(BIN)/gpuwright-sandbox demo --record docs/demo.svg
+
+.PHONY: lock
+lock: $(READY)  ## resolve requirements/ anew, with hashes
+	@$(BIN)/pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --quiet -o requirements/runtime.txt
+	@$(BIN)/uv pip compile pyproject.toml sandbox/pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --no-emit-package gpuwright-sandbox --no-emit-package gpuwright \
+	  --quiet -o requirements/dev.txt
+
+.PHONY: clean
+clean:  ## remove what was made here; the cache in your home stays
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
