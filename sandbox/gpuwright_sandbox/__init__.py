@@ -1,0 +1,1 @@
+"""What a developer's machine lacks: a control plane, a compute gateway, the demo; never part of the image."""

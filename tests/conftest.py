@@ -1,0 +1,29 @@
+"""What several folders of tests share: a real control plane, and a namespace in it."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gpuwright_sandbox.controlplane.plane import ControlPlane
+
+_CRDS = Path(__file__).resolve().parents[1] / "crds"
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane with the project's custom resources; it fails, and says how to get it, when nothing was built."""
+    with ControlPlane(tmp_path_factory.mktemp("control-plane")) as plane:
+        plane.install_crds(_CRDS)
+        yield plane
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """The name of a fresh namespace; deleted at the end, which nobody waits for."""
+    name = f"test-{uuid.uuid4().hex[:10]}"
+    created = control_plane.kubectl("create", "namespace", name)
+    assert created.returncode == 0, created.stderr
+    yield name
+    control_plane.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
