@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from importlib.metadata import version
 from random import Random
@@ -26,7 +26,6 @@ from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import ApiError, Forbidden, KubeClient
 from gpuwright.kube.events import Recorder
 from gpuwright.model.clock import Clock
-from gpuwright.model.memory import parse_memory
 from gpuwright.model.names import Owner, token
 from gpuwright.model.resources import INSTANCES, NAMESPACES, Key
 from gpuwright.process import Operator, Phase
@@ -79,16 +78,13 @@ def main() -> None:
         sys.exit(1)
 
 
-def _run(program: Awaitable[None]) -> None:
-    async def wrapped() -> None:
-        await program
-
+def _run(program: Coroutine[Any, Any, None]) -> None:
     if sys.platform == "win32":
-        asyncio.run(wrapped())
+        asyncio.run(program)
         return
     import uvloop  # noqa: PLC0415 - not to be had on Windows
 
-    uvloop.run(wrapped())
+    uvloop.run(program)
 
 
 async def run(settings: Settings, clock: Clock) -> None:
@@ -110,30 +106,23 @@ class _Assembly:
     def __init__(self, settings: Settings, clock: Clock, client: KubeClient, metrics: Metrics, cluster: str) -> None:
         self._settings = settings
         self._clock = clock
+        self._client = client
+        self._metrics = metrics
         self._cluster = cluster
         self._random = Random()  # noqa: S311 - jitter, no secret
         self._process = uuid4().hex
         self._phase = Phase(heard=clock.monotonic())
-        self._cache = ObjectCache()
         self._background: set[asyncio.Task[Any]] = set()
-        index = InstanceIndex()
-        caller = Caller(clock, metrics)
-        recorder = Recorder(client, clock, metrics, self._process)
-        desk = Desk(client, self._cache, index, caller, clock, mark=self._mark)
-        self._operator = Operator(
-            client,
-            self._cache,
-            index,
-            self._instances(client, desk, recorder, metrics),
-            self._providers(client, index, desk, caller, recorder, metrics),
-            self._vanished(desk, recorder, metrics),
-            recorder,
-            metrics,
-            clock,
-            self._phase,
-            namespaces=settings.watch_namespaces,
-            random=self._random,
+        self._cache = ObjectCache()
+        self._index = InstanceIndex()
+        self._caller = Caller(clock, metrics)
+        self._recorder = Recorder(client, clock, metrics, self._process)
+        self._desk = Desk(client, self._cache, self._index, self._caller, clock, mark=self._mark)
+        self._observer = self._build_observer()
+        self._vanished = Vanished(
+            self._desk, self._recorder, metrics, cluster=cluster, forget=self._observer.forget, spawn=self._spawn
         )
+        self._operator = self._build_operator()
         self._engine: Engine[Key] = Engine(
             self._operator.work, concurrency=CONCURRENCY, random=self._random.random, observe=self._operator.count
         )
@@ -145,86 +134,94 @@ class _Assembly:
             ready=self._operator.readiness,
         )
 
-    def _instances(self, client: KubeClient, desk: Desk, recorder: Recorder, metrics: Metrics) -> InstanceReconciler:
-        observer = Observer(
-            client,
+    def _build_observer(self) -> Observer:
+        return Observer(
+            self._client,
             self._cache,
-            desk,
-            SecretReader(client),
+            self._desk,
+            SecretReader(self._client),
             self._clock,
             cluster=self._cluster,
             process=self._process,
             random=self._random.random,
         )
-        self._observer = observer
-        writer = StatusWriter(client, self._cache, metrics)
-        sending = Sending(observer, writer, desk, recorder, self._clock, metrics)
-        effects = Effects(
-            client,
-            self._cache,
-            observer,
-            writer,
-            desk,
-            sending,
-            recorder,
-            self._clock,
-            metrics,
-            released=self._released,
-        )
-        return InstanceReconciler(observer, effects, writer, accepting=lambda: not self._phase.stopping)
 
-    def _providers(
-        self,
-        client: KubeClient,
-        index: InstanceIndex,
-        desk: Desk,
-        caller: Caller,
-        recorder: Recorder,
-        metrics: Metrics,
-    ) -> ProviderReconciler:
-        settings = self._settings
-        keeper = Keeper(
-            client,
+    def _build_operator(self) -> Operator:
+        return Operator(
+            self._client,
             self._cache,
-            index,
+            self._index,
+            self._build_instances(),
+            self._build_providers(),
+            self._vanished,
+            self._recorder,
+            self._metrics,
+            self._clock,
+            self._phase,
+            namespaces=self._settings.watch_namespaces,
+            random=self._random,
+        )
+
+    def _build_instances(self) -> InstanceReconciler:
+        writer = StatusWriter(self._client, self._cache, self._metrics)
+        sending = Sending(self._observer, writer, self._desk, self._recorder, self._clock, self._metrics)
+        effects = Effects(
+            self._client,
+            self._cache,
+            self._observer,
+            writer,
+            self._desk,
+            sending,
+            self._recorder,
+            self._clock,
+            self._metrics,
+            self._vanished,
+        )
+        return InstanceReconciler(self._observer, effects, writer, accepting=lambda: not self._phase.stopping)
+
+    def _build_providers(self) -> ProviderReconciler:
+        keeper = Keeper(
+            self._client,
+            self._cache,
+            self._index,
             cluster=self._cluster,
-            namespace=settings.namespace,
-            allowed=settings.allowed,
-            secret_finalizers=settings.secret_finalizers,
-            watched=settings.watch_namespaces,
+            namespace=self._settings.namespace,
+            allowed=self._settings.allowed,
+            secret_finalizers=self._settings.secret_finalizers,
+            watched=self._settings.watch_namespaces,
         )
         return ProviderReconciler(
-            client, self._cache, index, desk, keeper, caller, recorder, self._clock, metrics, mark=self._mark
+            self._client,
+            self._cache,
+            self._index,
+            self._desk,
+            keeper,
+            self._caller,
+            self._recorder,
+            self._clock,
+            self._metrics,
+            mark=self._mark,
         )
-
-    def _vanished(self, desk: Desk, recorder: Recorder, metrics: Metrics) -> Vanished:
-        self._gone = Vanished(
-            desk, recorder, metrics, cluster=self._cluster, forget=self._observer.forget, spawn=self._spawn
-        )
-        return self._gone
-
-    def _released(self, uid: str) -> None:
-        self._gone.released(uid)
 
     def _mark(self, key: Key) -> None:
         self._engine.mark(key)
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
     async def run(self) -> None:
         """Serve, list, watch; return after a clean stop. Raises BadSettings, ApiError."""
+        host, port = self._settings.http_host, self._settings.http_port
         try:
-            await self._http.start(self._settings.http_host, self._settings.http_port)
+            await self._http.start(host, port)
         except OSError as error:
-            raise BadSettings(
-                [f"--http-bind {self._settings.http_host}:{self._settings.http_port}: {error}"]
-            ) from error
+            raise BadSettings([f"--http-bind {host}:{port}: {error}"]) from error
         try:
-            await self._operator.start()
+            await self._operator.resync()
             self._check_cluster()
+            self._operator.start()
             log.info("started", extra={"place": self._cluster, "count": len(list(self._cache.of_kind(INSTANCES.kind)))})
             registry = handlers.registry(self._operator.feed, self._operator.drain, self._random)
             await handlers.watch(registry, self._settings.watch_namespaces)
@@ -234,14 +231,12 @@ class _Assembly:
     def _check_cluster(self) -> None:
         """Refuse a changed cluster id: every name and token on record was made with another one."""
         for key, body in self._cache.of_kind(INSTANCES.kind):
-            launch = parse_memory(body.get("status") or {}).launch
-            if launch is None or not launch.token:
+            launch = (body.get("status") or {}).get("launch") or {}
+            if not launch.get("token"):
                 continue
             owner = Owner(self._cluster, key.namespace, key.name, body["metadata"]["uid"])
-            if launch.token != token(owner, launch.incarnation, launch.attempt, launch.placement):
-                words = (
-                    f"--cluster-id {self._cluster}: {key} was launched under another cluster id; give back the old one"
-                )
+            if launch["token"] != token(owner, launch["incarnation"], launch["attempt"], launch["placement"]):
+                words = f"--cluster-id {self._cluster}: {key} was launched under another one, which must be given back"
                 raise BadSettings([words])
 
 

@@ -109,31 +109,33 @@ class Operator:
         self._changed(key)
 
     def _changed(self, key: Key) -> None:
-        if key.kind == INSTANCES.kind:
-            before = self._index.get(key)
-            self._index.update(key, self._cache.get(key))
-            after = self._index.get(key)
-            # A provider whose first user has come, or whose last has gone, has something to do.
-            for provider in (before.refs if before else frozenset()) ^ (after.refs if after else frozenset()):
-                self.engine.mark(provider)
-        else:
+        if key.kind != INSTANCES.kind:
             for instance in self._index.of(key):
                 self.engine.mark(instance)
         self.engine.mark(key)
 
     def listen(self, engine: Engine[Key]) -> None:
-        """Connect the engine and the cache: whatever changes the cache marks its key."""
+        """Connect the engine, and the index to the cache: whoever changes the cache, the index follows."""
         self.engine = engine
-        self._cache.listen(self._changed_by_us)
+        self._cache.listen(self._keep_index)
 
-    def _changed_by_us(self, key: Key) -> None:
-        if key.kind == INSTANCES.kind:
-            self._index.update(key, self._cache.get(key))
+    def _keep_index(self, key: Key) -> None:
+        if key.kind != INSTANCES.kind:
+            return
+        before = self._index.get(key)
+        self._index.update(key, self._cache.get(key))
+        after = self._index.get(key)
+        # A provider whose first user has come, or whose last has gone, has something to do.
+        users = (before.refs if before else frozenset()) ^ (after.refs if after else frozenset())
+        for provider in users if self._phase.synced else ():
+            self.engine.mark(provider)
 
-    async def start(self) -> None:
-        """List everything once, then work, resync and send Events in the background. Raises ApiError."""
-        await self.resync()
+    def start(self) -> None:
+        """Begin to work on what the first list showed; resync and send Events in the background."""
         self._phase.synced = True
+        for resource in OURS:
+            for key, _body in self._cache.of_kind(resource.kind):
+                self.engine.mark(key)
         self._tasks = [
             asyncio.create_task(self._resync_for_ever(), name="resync"),
             asyncio.create_task(self._recorder.run(), name="events"),
@@ -160,7 +162,7 @@ class Operator:
     def _corrected(self, key: Key) -> None:
         if self._phase.synced:
             self._metrics.resync_corrections.inc()
-        self._changed(key)
+            self._changed(key)
 
     async def _pages(self, resource: Resource) -> AsyncIterator[list[dict[str, Any]]]:
         scopes: list[str | None] = list(self._namespaces) if self._namespaces and resource.namespaced else [None]

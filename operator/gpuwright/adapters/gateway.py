@@ -191,7 +191,7 @@ class Gateway:
             # Any HTTP answer will do: a gateway without /healthz is online when it answers at all.
             await self._http.call("GET", "/healthz", headers=self._headers())
         except (CallFailed, EndpointRefused) as error:
-            raise Blind(str(error), unhealthy=True) from error
+            raise Blind(str(error), forbidden=isinstance(error, EndpointRefused), unhealthy=True) from error
         if self.capabilities.reads:
             query = urlencode({"label": f"{LABEL_CLUSTER}=probe", "limit": "1"})
             _page_of(await self._read(f"/api/instances?{query}"))
@@ -228,7 +228,7 @@ class Gateway:
                 with attempt:
                     return await self._called(method, path)
         except (CallFailed, EndpointRefused) as error:
-            raise Blind(str(error), unhealthy=True) from error
+            raise Blind(str(error), forbidden=isinstance(error, EndpointRefused), unhealthy=True) from error
         raise AssertionError("tenacity ends by a result or an exception")
 
     async def _called(self, method: str, path: str) -> Answer:

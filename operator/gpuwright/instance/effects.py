@@ -3,7 +3,7 @@ knows.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
@@ -31,6 +31,7 @@ from gpuwright.instance.observer import Observer
 from gpuwright.instance.report import status_of
 from gpuwright.instance.rules.decide import decide
 from gpuwright.instance.sending import Sending
+from gpuwright.instance.vanished import Vanished
 from gpuwright.instance.witness import Armed, Witness
 from gpuwright.instance.writer import RecordNotKept, StatusWriter
 from gpuwright.kube.cache import ObjectCache
@@ -79,8 +80,7 @@ class Effects:
         recorder: Recorder,
         clock: Clock,
         metrics: Metrics,
-        *,
-        released: Callable[[str], None],
+        vanished: Vanished,
     ) -> None:
         self._client = client
         self._cache = cache
@@ -91,7 +91,7 @@ class Effects:
         self._recorder = recorder
         self._clock = clock
         self._metrics = metrics
-        self._released = released
+        self._vanished = vanished
         self._reserved: dict[Key, ProviderRef] = {}
 
     async def act(self, seen: Observation, action: Action) -> float | None:
@@ -302,11 +302,13 @@ class Effects:
         return answer
 
     async def _release(self, seen: Observation, action: RemoveFinalizer) -> None:
-        self._released(seen.instance.owner.uid)
+        self._vanished.released(seen.instance.owner.uid)
         with suppress(NotFound):
             await self._finalizers(seen, add=False)
         # The answer to the write that ends an object may carry its old version: do not wait for the watch to tell.
-        self._cache.remove(INSTANCES.kind, seen.instance.body)
+        known = self._cache.remove(INSTANCES.kind, seen.instance.body)
+        if known is not None:
+            self._vanished.gone(known)
         if action.event is EventReason.FORGOTTEN:
             self._metrics.forgotten.labels(seen.ref.name).inc()
         self.event(seen, action.event, action.proof)

@@ -15,7 +15,7 @@ from gpuwright.instance.writer import StatusWriter
 from gpuwright.kube.client import Conflict, NotFound
 from gpuwright.model.resources import Key
 
-MAX_TURNS = 50  # effects in one pass; more means that two rules undo each other's work
+MAX_TURNS = 200  # effects in one pass; more means that two rules undo each other's work
 BRIEF_SECONDS = 30.0  # a brief wait that lasts longer than this is worth a status write
 
 

@@ -1,7 +1,7 @@
 """Objects that are gone: let go by us, or torn away by somebody who removed our finalizer."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from gpuwright.adapters.desk import LedgerEntry, ProviderDesk
@@ -27,7 +27,7 @@ class Vanished:
         *,
         cluster: str,
         forget: Callable[[str], None],
-        spawn: Callable[[Any], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         self._desk = desk
         self._recorder = recorder

@@ -73,13 +73,17 @@ class Rejected(NotExecuted):
 class Blind(Exception):
     """A read was not answered in full: nothing is known, so nothing may be concluded.
 
-    `rejected`: the provider refused our credentials. `unhealthy`: as for ProviderError.
+    `rejected`: the provider refused our credentials. `forbidden`: its endpoint's address is one that we do not connect
+    to. `unhealthy`: as for ProviderError.
     """
 
-    def __init__(self, message: str, *, rejected: bool = False, unhealthy: bool = False) -> None:
+    def __init__(
+        self, message: str, *, rejected: bool = False, forbidden: bool = False, unhealthy: bool = False
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.rejected = rejected
+        self.forbidden = forbidden
         self.unhealthy = unhealthy
 
 

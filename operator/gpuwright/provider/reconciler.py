@@ -203,7 +203,7 @@ class ProviderReconciler:
             self._mark(key)
 
     def _answered(self, account: Account) -> None:
-        account.credentials.rejected = ""
+        account.refused = account.credentials.rejected = ""
         account.credentials.checked = True
 
     def _blind(self, account: Account, error: Blind) -> None:
@@ -213,7 +213,7 @@ class ProviderReconciler:
             account.credentials.read_at = -1e9  # the Secret may have changed already
         if not error.unhealthy:
             log.info("a read was not answered in full", extra={"provider": str(account.key), "error": error.message})
-        account.refused = error.message if "--allow-endpoint-cidr" in error.message else ""
+        account.refused = error.message if error.forbidden else ""
 
     def _judge_absence(self, account: Account) -> None:
         if account.snapshot is None:
