@@ -1,0 +1,124 @@
+"""The listening socket: opened, closed so that connections are refused, and opened again on the same port."""
+
+import asyncio
+import os
+import socket
+import struct
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from gpuwright_sandbox.gateway.actions import Cut
+
+LOOPBACK = "127.0.0.1"
+BACKLOG = 1024
+
+
+class PortReservation:
+    """A port that nobody else can take, also while nothing listens there: connections are refused meanwhile.
+
+    Args:
+        port: 0 = any free one.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self._socket = bound_socket(port)
+        self.port: int = self._socket.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._socket.close()
+
+
+def bound_socket(port: int) -> socket.socket:
+    """Return a socket that is bound to the port, beside a reservation of it, and does not listen yet.
+
+    Raises:
+        OSError: somebody else has the port.
+    """
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        # Only sockets that all say so can share a port, and only those that listen are connected to.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((LOOPBACK, port))
+    except OSError as error:
+        made.close()
+        raise OSError(error.errno, f"port {port} cannot be had: {error.strerror}") from error
+    return made
+
+
+def answers(port: int) -> bool:
+    """Whether something listens on that port already."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def cut(transport: asyncio.Transport | None, how: Cut) -> None:
+    """End a connection at once; None is one that has ended already."""
+    if transport is None or transport.is_closing():
+        return
+    if how is Cut.CLOSE:
+        transport.close()
+        return
+    # By number, because not every event loop lets its own socket be set; the option holds for both of them.
+    with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as same:
+        # What lingers for 0 seconds says reset instead of goodbye.
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+class Door:
+    """Lets connections in, or refuses them."""
+
+    def __init__(self) -> None:
+        self._port = 0
+        self._served: web.Server | None = None
+        self._listening: asyncio.Server | None = None
+        self._reopening: asyncio.Task[None] | None = None
+
+    async def open(self, served: web.Server, port: int) -> None:
+        """Listen on that port; `served` answers."""
+        self._served, self._port = served, port
+        await self._listen(served)
+
+    def close_for(self, seconds: float, spare: asyncio.Transport | None = None) -> None:
+        """Drop all connections but one and refuse new ones for so many real seconds; a later call replaces this."""
+        self._close(spare)
+        if self._reopening is not None:
+            self._reopening.cancel()
+        self._reopening = asyncio.create_task(self._reopen(seconds))
+
+    async def shut(self) -> None:
+        """Drop all connections and refuse new ones from now on."""
+        if self._reopening is not None:
+            self._reopening.cancel()
+            await asyncio.gather(self._reopening, return_exceptions=True)
+            self._reopening = None
+        self._close()
+
+    def _close(self, spare: asyncio.Transport | None = None) -> None:
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
+        for connection in self._served.connections if self._served is not None else ():
+            if connection.transport is not spare:
+                cut(connection.transport, Cut.RESET)
+
+    async def _listen(self, served: web.Server) -> None:
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_server(served, sock=bound_socket(self._port), backlog=BACKLOG)
+
+    async def _reopen(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        if self._served is not None:
+            await self._listen(self._served)
