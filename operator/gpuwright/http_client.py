@@ -6,6 +6,7 @@ that connection: bytes still in the kernel's buffer are then thrown away, and no
 
 import asyncio
 import logging
+import re
 import socket
 import ssl
 import struct
@@ -22,6 +23,12 @@ from gpuwright.model.errors import EndpointRefused
 
 MAX_BODY = 16 * 1024 * 1024  # bytes; a list page of 500 machines has under 1 MB
 
+Gate = Callable[[], bool]
+"""Asked right before the first byte of a request leaves; False means: send nothing."""
+
+# What a header's value can hold (RFC 9110, 5.5), ASCII only. Checked here, because h11's complaint quotes the value.
+_FIELD_VALUE = re.compile(r"[!-~]([\t -~]*[!-~])?")
+
 # Both libraries log URLs and headers at DEBUG; a header holds the token.
 for _noisy in ("httpx", "httpcore"):
     logging.getLogger(_noisy).setLevel(logging.WARNING)
@@ -32,7 +39,11 @@ class CallFailed(Exception):
 
 
 class NotSent(CallFailed):
-    """No byte of the request left: refused, DNS, TLS, connect time-out, or the gate was closed."""
+    """No byte of the request left: refused, DNS, TLS, connect time-out, or the gate closed meanwhile."""
+
+
+class Unasked(NotSent):
+    """Nothing was asked of the endpoint, because the gate or the client was closed: this says nothing about it."""
 
 
 class Interrupted(CallFailed):
@@ -81,36 +92,48 @@ class HttpClient:
             ssl_context=context, network_backend=self._backend, max_connections=32, max_keepalive_connections=4
         )
         self._shared = self._client(_Transport(pool))
+        self._in_flight = 0
+        self._closing = False
 
-    async def call(self, method: str, path: str, *, headers: Mapping[str, str], body: Any = None) -> Answer:
-        """Return the complete answer. Raises NotSent, Interrupted or EndpointRefused."""
-        flight = _Flight()
-        return await self._total(flight, self._send(self._shared, flight, method, path, headers, body))
-
-    async def call_once(
-        self, method: str, path: str, *, headers: Mapping[str, str], body: Any, gate: Callable[[], bool]
+    async def call(
+        self, method: str, path: str, *, headers: Mapping[str, str], body: Any = None, gate: Gate = lambda: True
     ) -> Answer:
-        """As `call`, over a connection of its own, and only if the gate is open when the first byte would leave.
+        """Return the complete answer; nothing is sent unless the gate is open when the first byte would leave.
 
-        Whatever ends the call early, cancellation too, resets the connection.
+        Raises NotSent, Interrupted or EndpointRefused.
         """
+        if self._shared.is_closed:
+            raise Unasked("the connections are closed, because credentials or settings have changed")
+        _check(headers, gate)
         flight = _Flight(gate)
+        self._in_flight += 1
+        try:
+            return await self._total(flight, self._send(self._shared, flight, method, path, headers, body))
+        finally:
+            self._in_flight -= 1
+            await self._close_when_idle()
+
+    async def call_once(self, method: str, path: str, *, headers: Mapping[str, str], body: Any, gate: Gate) -> Answer:
+        """As `call`, over a connection of its own. Whatever ends it early, cancellation too, resets that connection."""
+        _check(headers, gate)
+        flight = _Flight(gate, own=True)
         pool = httpcore.AsyncConnectionPool(
             ssl_context=self._context, network_backend=self._backend, max_connections=1, max_keepalive_connections=0
         )
         client = self._client(_Transport(pool))
         try:
-            answer = await self._total(flight, self._send(client, flight, method, path, headers, body))
-        except BaseException:
-            flight.reset()
-            raise
+            return await self._total(flight, self._send(client, flight, method, path, headers, body))
         finally:
             await client.aclose()
-        return answer
 
     async def close(self) -> None:
-        """Close the shared connections."""
-        await self._shared.aclose()
+        """Close the shared connections, once what is on its way over them is answered."""
+        self._closing = True
+        await self._close_when_idle()
+
+    async def _close_when_idle(self) -> None:
+        if self._closing and not self._in_flight:
+            await self._shared.aclose()
 
     def _client(self, transport: "_Transport") -> httpx.AsyncClient:
         # trust_env off: a proxy or netrc of the operator's environment must not see a tenant's token.
@@ -149,7 +172,9 @@ class HttpClient:
         try:
             response = await client.send(request, stream=True)
             try:
-                return Answer(response.status_code, response.headers, await _json_body(response))
+                answer = Answer(response.status_code, response.headers, await _json_body(response))
+                flight.answered()
+                return answer
             finally:
                 await response.aclose()
         except (
@@ -185,31 +210,47 @@ async def _json_body(response: httpx.Response) -> Any:
 
 
 class _Flight:
-    """One request on its way: whether a byte left, and which socket it left by."""
+    """One request on its way: whether a byte left, and, for a connection of its own, the socket that it left by."""
 
-    def __init__(self, gate: Callable[[], bool] | None = None) -> None:
+    def __init__(self, gate: Gate, *, own: bool = False) -> None:
         self.sent = False
         self._gate = gate
+        self._own = own
         self._socket: socket.socket | None = None
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Follow httpcore's trace extension (encode.io/httpcore/extensions, "trace"; httpcore 1.0)."""
-        if event == "connection.connect_tcp.complete":
+        if event == "connection.connect_tcp.complete" and self._own:
+            # Now and not when the call is given up: httpcore has closed the socket before anybody else hears of that.
             self._socket = info["return_value"].get_extra_info("socket")
+            self._linger(reset=True)
         elif event == "http11.send_request_headers.started":
             # The last line before the first byte: a process that was frozen until now must not send.
-            if self._gate is not None and not self._gate():
+            if not self._gate():
                 raise httpcore.WriteTimeout("the send window was over before the first byte")
             self.sent = True
 
-    def reset(self) -> None:
-        """Make the coming close a reset (SO_LINGER 0): what the kernel has not delivered yet, it drops."""
+    def answered(self) -> None:
+        """Make the coming close an ordinary one; until then any close is a reset."""
+        self._linger(reset=False)
+
+    def _linger(self, *, reset: bool) -> None:
+        """SO_LINGER 0: what the kernel has not delivered when the socket is closed, it drops."""
         if self._socket is None:
             return
         try:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", int(reset), 0))
         except (OSError, ValueError):
-            return  # closed already; uvloop says so with a ValueError
+            return  # the other side was faster; uvloop says so with a ValueError
+
+
+def _check(headers: Mapping[str, str], gate: Gate) -> None:
+    """Raise NotSent where this cannot be sent; a header's value stands in no message, because it may be the token."""
+    if not gate():
+        raise Unasked("the send window was over")
+    for name, value in headers.items():
+        if not _FIELD_VALUE.fullmatch(value):
+            raise NotSent(f"the header {name} would hold a character that HTTP does not carry, such as a line break")
 
 
 class _Transport(httpx.AsyncBaseTransport):
@@ -288,6 +329,6 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
     async def _resolved(self, host: str, port: int) -> list[str]:
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # asyncio encodes the name as IDNA, and that has limits of its own
             raise httpcore.ConnectError(f"{host}: {error}") from error
         return list(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -6,11 +6,24 @@ from enum import StrEnum
 from typing import Protocol
 
 from gpuwright.model.capabilities import Capabilities
+from gpuwright.model.conditions import Reason
+from gpuwright.model.errors import Blind, NotExecuted
 from gpuwright.model.machine import Machine, Sighting
 from gpuwright.model.request import MachineRequest
 
 Gate = Callable[[], bool]
 """Asked right before the first byte of a create or of anything destructive leaves; False means: send nothing."""
+
+
+class NotAsked(NotExecuted):
+    """Nothing was asked, for a reason of our own such as a closed gate: it says nothing about the provider's health."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Reason.WAITING)
+
+
+class NotLooked(Blind):
+    """A look that was not even begun, for a reason of our own: it says nothing about the provider's health."""
 
 
 class Deletion(StrEnum):

@@ -3,6 +3,7 @@
 Two dialects: Full has reads; CreateOnly has only POST and DELETE, so a look there is a DELETE.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
@@ -11,7 +12,7 @@ from uuid import uuid4
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from gpuwright.adapters.contract import Created, Deletion, Gate
+from gpuwright.adapters.contract import Created, Deletion, Gate, NotAsked, NotLooked
 from gpuwright.adapters.gateway_answers import (
     NAME_CONFLICT,
     Refusal,
@@ -22,7 +23,7 @@ from gpuwright.adapters.gateway_answers import (
     refusal_of,
 )
 from gpuwright.adapters.gateway_request import create_body
-from gpuwright.http_client import Answer, CallFailed, HttpClient, Interrupted, NotSent
+from gpuwright.http_client import Answer, CallFailed, HttpClient, Interrupted, NotSent, Unasked
 from gpuwright.model.capabilities import Capabilities, CreateKey
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Blind, EndpointRefused, NeverSent, NotExecuted, Rejected, Unknown
@@ -34,6 +35,7 @@ from gpuwright.model.request import MachineRequest
 PAGE = 500  # machines a page
 MAX_PAGES = 1000
 PROBE_NAME = "gpuwright-probe-never-created"
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # www.w3.org/TR/trace-context, 3.2.2
 
 CREATE_ONLY_LIMITS = (
     "this gateway cannot be read: a machine that it made without recording its name cannot be found, "
@@ -84,11 +86,13 @@ class Gateway:
             answer = await self._http.call_once(
                 "POST", "/api/instances", headers=headers, body=create_body(request), gate=gate
             )
+        except Unasked as error:
+            raise NotAsked(str(error)) from error
         except (NotSent, EndpointRefused) as error:
             raise NeverSent(str(error)) from error
         except Interrupted as error:
             raise Unknown(f"no answer to the create: {error}", unhealthy=True) from error
-        machine = machine_of(answer.json) if 200 <= answer.status < 300 else None
+        machine = _made(answer.json, request.name) if 200 <= answer.status < 300 else None
         if machine is not None and machine.name == request.name:
             return Created(machine)
         if 200 <= answer.status < 300:
@@ -101,6 +105,8 @@ class Gateway:
     async def _taken(self, request: MachineRequest, refusal: Refusal, answer: Answer) -> Created:
         """Find out who holds the name, from the answer or by a look."""
         found = holder(answer.json)
+        if found is not None and found.name != request.name:
+            found = None
         if found is None and self.capabilities.reads:
             try:
                 sighting = await self.look(request.name, lambda: True)
@@ -160,6 +166,8 @@ class Gateway:
         """Ask for the end of the machine with this name; see Adapter.delete."""
         try:
             answer = await self._delete(name, gate)
+        except NotLooked as error:
+            raise NotAsked(error.message) from error
         except Blind as error:
             raise Unknown(error.message, unhealthy=error.unhealthy) from error
         if 200 <= answer.status < 300:
@@ -174,6 +182,8 @@ class Gateway:
         path = f"/api/instances/{quote(name, safe='')}/{'start' if on else 'stop'}"
         try:
             answer = await self._http.call_once("POST", path, headers=self._headers(), body=None, gate=gate)
+        except Unasked as error:
+            raise NotAsked(str(error)) from error
         except (NotSent, EndpointRefused) as error:
             raise NeverSent(str(error)) from error
         except Interrupted as error:
@@ -205,17 +215,15 @@ class Gateway:
         await self._http.close()
 
     async def _read(self, path: str) -> Answer:
-        answer = await self._repeated("GET", path)
+        answer = await self._repeated("GET", path, lambda: True)
         if answer.status >= 500 or answer.status in {401, 403, 429}:
             _blind(answer)
         return answer
 
     async def _delete(self, name: str, gate: Gate) -> Answer:
-        if not gate():
-            raise Blind("the send window was over")
-        return await self._repeated("DELETE", f"/api/instances/{quote(name, safe='')}")
+        return await self._repeated("DELETE", f"/api/instances/{quote(name, safe='')}", gate)
 
-    async def _repeated(self, method: str, path: str) -> Answer:
+    async def _repeated(self, method: str, path: str, gate: Gate) -> Answer:
         """Call, and once more after a connection that broke: a kept-alive one may have been closed under us."""
         attempts = AsyncRetrying(
             stop=stop_after_attempt(2),
@@ -226,25 +234,34 @@ class Gateway:
         try:
             async for attempt in attempts:
                 with attempt:
-                    return await self._called(method, path)
+                    return await self._called(method, path, gate)
+        except Unasked as error:
+            raise NotLooked(str(error)) from error
         except (CallFailed, EndpointRefused) as error:
             raise Blind(str(error), forbidden=isinstance(error, EndpointRefused), unhealthy=True) from error
         raise AssertionError("tenacity ends by a result or an exception")
 
-    async def _called(self, method: str, path: str) -> Answer:
+    async def _called(self, method: str, path: str, gate: Gate) -> Answer:
         try:
-            return await self._http.call(method, path, headers=self._headers())
+            return await self._http.call(method, path, headers=self._headers(), gate=gate)
         except Interrupted as error:
             if error.timed_out:
                 raise
             raise _Broken(str(error)) from error
 
     def _headers(self, traceparent: str = "") -> dict[str, str]:
-        return {**self._auth, "x-request-id": _request_id(), **({"traceparent": traceparent} if traceparent else {})}
+        # It comes from an annotation, which anybody may fill with anything.
+        traced = {"traceparent": traceparent} if _TRACEPARENT.fullmatch(traceparent) else {}
+        return {**self._auth, "x-request-id": _request_id(), **traced}
 
 
 class _Broken(Interrupted):
     """The connection broke: worth one more try of something that may be repeated."""
+
+
+def _made(body: object, name: str) -> Machine | None:
+    """Return the machine that a create's answer describes; a gateway that says no more than its id means this name."""
+    return machine_of({"name": name, **body}) if isinstance(body, Mapping) else None
 
 
 def _page_of(answer: Answer) -> tuple[list[Machine], str]:

@@ -80,9 +80,14 @@ def raise_for_create(refusal: Refusal, spec: GatewaySpec, *, resent: bool, promi
         raise NotCommitted(words, reason=Reason.QUOTA_EXCEEDED)
     if refusal.status == 429 or (refusal.status == 503 and promised and refusal.retry_after is not None):
         raise Throttled(words, DEFAULT_RETRY_AFTER if refusal.retry_after is None else refusal.retry_after)
-    if promised or (refusal.committed == "no" and refusal.status >= 500):
+    if promised:
         raise NotCommitted(words)
-    _raise_for_status(refusal, words, resent=resent, token=spec.idempotency_keys)
+    try:
+        _raise_for_status(refusal, words, resent=resent, token=spec.idempotency_keys)
+    except Unknown as error:
+        if promises and refusal.committed == "no":
+            raise NotCommitted(words) from error
+        raise
 
 
 def _raise_for_status(refusal: Refusal, words: str, *, resent: bool, token: bool) -> NoReturn:
@@ -121,7 +126,7 @@ def retry_after(value: str | None, date: str | None) -> float | None:
         return min(float(text[:9]), MAX_RETRY_AFTER)
     try:
         wait = (_moment(text) - _moment(date or "")).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return DEFAULT_RETRY_AFTER
     return min(max(wait, 0.0), MAX_RETRY_AFTER)
 

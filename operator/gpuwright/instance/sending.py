@@ -65,7 +65,7 @@ class Sending:
             self._plan_retry(seen, memory, error)
         self._note(seen, armed=None)
         if created is not None:
-            self._note(seen, answered_send=launch.send, answered_at=self._clock.monotonic())
+            self._note_machine(seen, created)
         self._count(seen, memory)
         if not await self._record(seen, memory) and created is not None:
             await self._give_up(seen, action, created)
@@ -73,6 +73,16 @@ class Sending:
 
     def _note(self, seen: Observation, **changes: Any) -> None:
         self._observer.remember(seen.instance, replace(self._observer.witness(seen.instance), **changes))
+
+    def _note_machine(self, seen: Observation, created: Created) -> None:
+        now = self._clock.monotonic()
+        witness = self._observer.witness(seen.instance)
+        witness = replace(witness, answered_send=witness.left, answered_at=now)
+        if created.adopted:
+            # A conflict that shows the machine is a look at it: those that missed it before prove nothing any more.
+            name = created.machine.name
+            witness = witness.with_trail(name, witness.trail(name).present(now, created.machine, direct=True))
+        self._observer.remember(seen.instance, witness)
 
     def _plan_retry(self, seen: Observation, memory: Memory, error: ProviderError) -> None:
         launch = memory.launch

@@ -40,14 +40,12 @@ class Trail:
         return replace(self, shown=began, machine=machine, absences=(), looked=looked)
 
     def absent(self, began: float, *, direct: bool) -> "Trail":
-        """Return the trail after a look that did not show it. The middle of a long row of absences is dropped."""
+        """Return the trail after a look that did not show it. A long row of absences is thinned out."""
         if self.newest is not None and began < self.newest:
             return self
         if self.absences and self.absences[-1] == Absence(began, direct):
             return self
-        row = (*self.absences, Absence(began, direct))
-        if len(row) > KEPT_LOOKS:
-            row = row[: KEPT_LOOKS // 2] + row[-KEPT_LOOKS // 2 :]
+        row = _thinned((*self.absences, Absence(began, direct)))
         return replace(self, absences=row, looked=began if direct else self.looked)
 
     def buried(self, began: float, machine_id: str) -> "Trail":
@@ -60,6 +58,18 @@ class Trail:
         """Return when the newest look that counted began."""
         last = self.absences[-1].began if self.absences else None
         return max((moment for moment in (self.shown, last) if moment is not None), default=None)
+
+
+def _thinned(row: tuple[Absence, ...]) -> tuple[Absence, ...]:
+    """Return at most KEPT_LOOKS of the absences: without the one that leaves the smallest gap between its neighbours.
+
+    Not the middle of the row: a proof may begin anywhere, and while the first look after its beginning moves on as fast
+    as time does, it never ends.
+    """
+    if len(row) <= KEPT_LOOKS:
+        return row
+    least = min(range(1, len(row) - 1), key=lambda i: row[i + 1].began - row[i - 1].began)
+    return row[:least] + row[least + 1 :]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.evidence import is_gone, next_proof_look, owned, settled_at, settlement_remaining
 from gpuwright.instance.rules.records import adopted_launch, nothing_of_ours, with_ending
 from gpuwright.instance.rules.residue import prove_residue
+from gpuwright.instance.rules.settlement import adopt_what_is_found
 from gpuwright.instance.rules.termination import terminate_listed
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
@@ -75,10 +76,10 @@ def forget_when_asked(seen: Observation) -> Action | None:
     """A person takes the responsibility. One terminate of each name is tried, and what is let go is written down
     first.
     """
-    if not seen.instance.forget or seen.launch is None:
+    if not seen.instance.forget:
         return None
     provider, names = seen.provider, seen.memory.names
-    if provider is not None:
+    if provider is not None and names:
         untried = tuple(name for name in names if name not in seen.witness.terminate_tried)
         if untried:
             return _announced(seen, names) or terminate_listed(seen, provider, untried)
@@ -130,7 +131,11 @@ def keep_what_is_retained(seen: Observation) -> Action | None:
     launch, provider = seen.launch, seen.provider
     if seen.instance.spec is None or seen.spec.deletion_policy is not DeletionPolicy.RETAIN:
         return None
-    if launch is None or provider is None or launch.outcome is not Outcome.COMMITTED or launch.ends is not None:
+    if launch is None or provider is None or launch.ends is not None:
+        return None
+    if launch.unsettled:
+        return adopt_what_is_found(seen) or wait_for_settlement(seen)
+    if launch.outcome is not Outcome.COMMITTED:
         return None
     if settled_at(seen, launch, provider) is None:
         remaining = settlement_remaining(seen, launch, provider)
@@ -158,7 +163,7 @@ def _announced(seen: Observation, names: tuple[str, ...]) -> Action | None:
     launch = seen.launch
     if launch is None:
         return None
-    on_record = set(launch.ending.names) if launch.ending and launch.ends else set()
+    on_record = set(launch.ending.names) if launch.ending else set()
     if launch.ends is not None and set(names) <= on_record:
         return None
     every = tuple(dict.fromkeys((*names, *sorted(on_record))))
@@ -231,9 +236,24 @@ def prove_absence(seen: Observation) -> Action | None:
     unproven = prove_residue(seen, provider)
     if unproven is not None:
         return unproven
+    return _prove_by_tag(seen, launch, provider)
+
+
+def _prove_by_tag(seen: Observation, launch: Launch, provider: ProviderView) -> Action | None:
+    """The record may be older than what exists: a status that was restored, an outcome that was never written."""
+    if not provider.capabilities.reads:
+        return None
+    since = settled_at(seen, launch, provider)
+    if since is None or provider.snapshot is None or provider.snapshot.began < since:
+        return AskList(provider.ref, "looking once more for machines with our tag")
     tagged = [machine for machine in owned(seen, provider) if machine.alive and machine.name not in seen.memory.names]
     if tagged:
         return Wait(Reason.TERMINATING_MACHINE, f"waiting for {tagged[0].name} to go", seconds=2)
+    for name in launch.ending.names if launch.ending else ():
+        if name not in seen.memory.names and not _gone(seen, name, provider):
+            delay = next_proof_look(seen, name, seen.witness.first_seen, provider)
+            words = f"making sure that {name} is gone"
+            return LookAt(provider.ref, name) if delay <= 0 else Wait(Reason.PROVING_ABSENCE, words, seconds=delay)
     return None
 
 

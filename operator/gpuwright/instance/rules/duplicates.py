@@ -3,7 +3,7 @@
 from gpuwright.instance.actions import Action, Arms, Record, Wait
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.evidence import owned
-from gpuwright.instance.rules.liveness import committed
+from gpuwright.instance.rules.liveness import committed, recorded_machine
 from gpuwright.instance.rules.records import with_ending
 from gpuwright.instance.rules.termination import terminate_listed
 from gpuwright.model.conditions import Reason
@@ -34,13 +34,20 @@ def terminate_second_machines(seen: Observation) -> Action | None:
 
 
 def _others(seen: Observation, provider: ProviderView, launch: Launch) -> list[Machine]:
-    mine = owned(seen, provider)
-    kept = {seen.memory.machine_id} if any(m.id == seen.memory.machine_id for m in mine) else set()
-    if not kept and any(m.name == launch.name for m in mine):
-        kept = {m.id for m in mine if m.name == launch.name}
-    if not kept and provider.snapshot and provider.snapshot.began < _record_began(seen):
+    mine = [m for m in owned(seen, provider) if m.id != seen.memory.machine_id]
+    if _recorded_is_shown(seen, provider):
+        return mine
+    if provider.snapshot is None or provider.snapshot.began < _record_began(seen):
         return []
-    return [m for m in mine if m.id not in kept and m.id != seen.memory.machine_id]
+    # The recorded one may be gone, and then one of these is all that there is.
+    kept = next((m for m in mine if m.name == launch.name), mine[0] if mine else None)
+    return [m for m in mine if m is not kept]
+
+
+def _recorded_is_shown(seen: Observation, provider: ProviderView) -> bool:
+    machine = recorded_machine(seen)
+    listed = any(m.id == seen.memory.machine_id for m in owned(seen, provider))
+    return listed or (machine is not None and machine.id == seen.memory.machine_id)
 
 
 def _record_began(seen: Observation) -> float:

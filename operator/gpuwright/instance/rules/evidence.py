@@ -73,11 +73,18 @@ def is_gone(seen: Observation, name: str, machine_id: str, since: float, provide
     tombstone is no more than an absent look, because it may be that of an earlier machine of this name.
     """
     trail = seen.trail(name)
+    if _lives(seen.machine_under(name), machine_id):
+        return False
     if machine_id and machine_id in trail.tombstones:
         return True
     if _is_dead(trail, machine_id):
         return True
     return absence_proven(seen, name, since, provider)
+
+
+def _lives(machine: Machine | None, machine_id: str) -> bool:
+    """Return whether the newest look shows another machine alive: a name can come back, with a restored status."""
+    return machine is not None and machine.alive and machine.id != machine_id
 
 
 def _is_dead(trail: Trail, machine_id: str) -> bool:
@@ -118,6 +125,21 @@ def next_proof_look(seen: Observation, name: str, since: float, provider: Provid
 
 def _patience(seen: Observation, since: float) -> float:
     return min(10.0, max(0.5, (seen.now - since) / 2))
+
+
+def living(seen: Observation, provider: ProviderView, incarnation: int) -> tuple[Machine, ...]:
+    """Return what the newest list shows alive under our owner tag, from this incarnation on, the oldest first.
+
+    Those of earlier incarnations were proven gone before this one began, and those with a tombstone are gone too: a list
+    that still shows them lags.
+    """
+    return tuple(
+        machine
+        for machine in owned(seen, provider)
+        if machine.alive
+        and machine.incarnation >= incarnation
+        and machine.id not in seen.trail(machine.name).tombstones
+    )
 
 
 def owned(seen: Observation, provider: ProviderView) -> tuple[Machine, ...]:

@@ -6,6 +6,7 @@ from gpuwright.instance.actions import Action, AddFinalizer, Arms, AskList, Look
 from gpuwright.instance.observation import Observation, Unmet
 from gpuwright.instance.rules.evidence import owned
 from gpuwright.instance.rules.records import adopted_launch, first_launch, next_intent
+from gpuwright.instance.rules.residue import drop_proven_residue, look_for_residue
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.instance_spec import PowerState
@@ -111,9 +112,11 @@ def buy_nothing_while_stopped(seen: Observation) -> Action | None:
     """Stopped at birth buys nothing until it is to run; a machine that vanished while stopped is not made again
     before.
     """
-    if seen.spec.power_state is PowerState.RUNNING or _committed(seen):
+    launch = seen.launch
+    if seen.spec.power_state is PowerState.RUNNING:
         return None
-    if seen.launch is not None and seen.launch.unsettled:
+    if launch is not None and (launch.unsettled or launch.outcome is Outcome.COMMITTED):
+        # What was made is ended, switched off and replaced by the rules for machines, which know of Stopped too.
         return None
     return Wait(Reason.STOPPED, "powerState is Stopped: nothing is bought until it is Running", ready=True)
 
@@ -246,7 +249,8 @@ def write_intent(seen: Observation) -> Action | None:
     memory = next_intent(seen, provider, seen.wishes, capacity_waited=_capacity_so_far(seen))
     if len(memory.residue) > MAX_RESIDUE:
         words = f"{MAX_RESIDUE} names were tried and are not yet proven absent: no other is tried before some are"
-        return Wait(Reason.PLACEMENT_FAILED, words, seconds=30)
+        proof = drop_proven_residue(seen) or look_for_residue(seen)
+        return proof or Wait(Reason.PLACEMENT_FAILED, words, seconds=30)
     return Record(memory, "intent", arms=Arms.SEND)
 
 
@@ -290,10 +294,6 @@ def replace_own_unsent_intent(seen: Observation) -> Action | None:
         return None
     memory = seen.memory.with_launch(outcome=Outcome.NOT_EXECUTED, reason=str(Reason.WAITING), message="never sent")
     return Record(memory, "an intent of ours never left")
-
-
-def _committed(seen: Observation) -> bool:
-    return seen.launch is not None and seen.launch.outcome is Outcome.COMMITTED and seen.launch.ends is None
 
 
 def _may_launch(seen: Observation) -> bool:

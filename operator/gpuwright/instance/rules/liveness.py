@@ -119,9 +119,9 @@ def end_when_expired(seen: Observation) -> Action | None:
 
 
 def age_of(seen: Observation) -> float | None:
-    """Return the machine's age in seconds by the provider's time of its birth, else by our intent."""
-    born = str(seen.memory.machine.get("createdTime") or "") or (seen.launch.intended if seen.launch else "")
-    return None if not born else age_since(born, seen.wall)
+    """Return the machine's age in seconds by the provider's time of its birth; by our intent where that is no time."""
+    born = age_since(str(seen.memory.machine.get("createdTime") or ""), seen.wall)
+    return born if born is not None else age_since(seen.launch.intended if seen.launch else "", seen.wall)
 
 
 def _end(seen: Observation, reason: EndingReason, note: str) -> Record:

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from gpuwright.instance.actions import Action, Arms, LookAt, Record, Wait
+from gpuwright.instance.actions import Action, Arms, AskList, LookAt, Record, Wait
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.admission import held_back
-from gpuwright.instance.rules.evidence import is_gone, next_proof_look, settled_at
-from gpuwright.instance.rules.records import next_intent
+from gpuwright.instance.rules.evidence import is_gone, living, next_proof_look, settled_at
+from gpuwright.instance.rules.records import adopted_launch, finished_attempts, next_intent
 from gpuwright.instance.rules.residue import prove_residue
 from gpuwright.instance.rules.termination import terminate_listed
 from gpuwright.model.conditions import Reason
@@ -49,6 +49,38 @@ def is_ended_machine_gone(seen: Observation, provider: ProviderView) -> bool:
 
 def _is_recorded_gone(memory: Memory) -> bool:
     return memory.machine.get("state") == str(MachineState.GONE)
+
+
+def take_over_what_lives_on(seen: Observation) -> Action | None:
+    """The record says gone, and a list shows another machine of ours: a restored status, a broken promise. It is the next
+    one; none is made beside it.
+    """
+    launch, provider = seen.launch, seen.provider
+    if launch is None or provider is None or launch.ends is None or not _is_recorded_gone(seen.memory):
+        return None
+    since = settled_at(seen, launch, provider)
+    if since is None or not provider.capabilities.reads:
+        return None
+    if provider.snapshot is None or provider.snapshot.began < since:
+        return _ask_list(provider)
+    others = [m for m in living(seen, provider, launch.incarnation) if m.id != seen.memory.machine_id]
+    if not others:
+        return None
+    kept = others[0]
+    memory = replace(
+        seen.memory,
+        launch=replace(adopted_launch(seen, kept, by_person=False), send=launch.send),
+        machine=kept.recorded(),
+        residue=tuple(entry for entry in seen.memory.residue if entry.name != kept.name),
+        attempts=finished_attempts(seen),
+    )
+    return Record(memory, "found by its owner tag", event=EventReason.ADOPTED, note=f"took over machine {kept.id}")
+
+
+def _ask_list(provider: ProviderView) -> Action:
+    if not provider.reachable:
+        return Wait(Reason.PROVIDER_UNREACHABLE, provider.message or "the provider does not answer", seconds=30)
+    return AskList(provider.ref, "looking whether another machine of this object lives")
 
 
 def replace_what_is_gone(seen: Observation) -> Action | None:

@@ -7,8 +7,8 @@ from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.admission import held_back
 from gpuwright.instance.rules.evidence import (
     absence_proven,
+    living,
     next_proof_look,
-    owned,
     settle_seconds,
     settled_at,
     settlement_remaining,
@@ -18,7 +18,7 @@ from gpuwright.instance.rules.launch import capacity_waited
 from gpuwright.instance.rules.records import moment, next_intent
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
-from gpuwright.model.machine import Machine
+from gpuwright.model.machine import Machine, MachineState
 from gpuwright.model.memory import Ending, EndingReason, Launch, Outcome
 from gpuwright.model.provider_view import ProviderView
 
@@ -48,14 +48,17 @@ def adopt_what_is_found(seen: Observation) -> Action | None:
 
 def _found(seen: Observation, launch: Launch, provider: ProviderView) -> Machine | None:
     named = seen.machine_under(launch.name)
-    if named is not None and named.alive:
+    if named is not None and named.alive and named.id not in seen.trail(launch.name).tombstones:
         return named
-    alive = [machine for machine in owned(seen, provider) if machine.alive]
-    return alive[0] if alive else None
+    return next(iter(living(seen, provider, launch.incarnation)), None)
 
 
 def take_note_of_a_tombstone(seen: Observation) -> Action | None:
-    """What the create made lived and is gone already: it counts as committed and gone, not as never made."""
+    """What the create made lived and is gone already: it counts as committed and gone, not as never made.
+
+    Gone is not written yet: after a restored status the tombstone may be that of an earlier machine of this name, while the
+    create is still on its way. It is proven like any ending, once the create has settled.
+    """
     launch = seen.launch
     if launch is None or not launch.unsettled or launch.resent:
         return None
@@ -67,7 +70,7 @@ def take_note_of_a_tombstone(seen: Observation) -> Action | None:
         return None
     machine_id = trail.machine.id if dead and trail.machine else min(trail.tombstones)
     memory = replace(
-        seen.memory, machine={"id": machine_id, "name": launch.name, "state": "Gone", "providerState": ""}
+        seen.memory, machine={"id": machine_id, "name": launch.name, "state": str(MachineState.UNKNOWN)}
     ).with_launch(
         outcome=Outcome.COMMITTED,
         ending=Ending(EndingReason.LOST, (launch.name,), moment(seen)),

@@ -1,6 +1,6 @@
 """Asking for a machine's end: only what is on record as ending, only within the window of a write or a live read."""
 
-from gpuwright.instance.actions import Action, ReadLive, Terminate, Wait
+from gpuwright.instance.actions import Action, LookAt, ReadLive, Terminate, Wait
 from gpuwright.instance.observation import Observation
 from gpuwright.model.conditions import Reason
 from gpuwright.model.machine import MachineState
@@ -15,14 +15,33 @@ def terminate_listed(seen: Observation, provider: ProviderView, names: tuple[str
         if name in seen.witness.terminated and not _shown_after(seen, name):
             continue
         tried = seen.witness.terminate_tried.get(name)
+        if tried is not None and _absent_since(seen, name, tried):
+            continue
         pause = min(60.0, 2.0 ** min(seen.witness.tries, 6)) if tried is not None else 0.0
         if tried is not None and seen.now < tried + pause:
-            return Wait(Reason.TERMINATING_MACHINE, f"terminating {name}", seconds=tried + pause - seen.now)
+            return _look_after_try(seen, provider, name, tried) or Wait(
+                Reason.TERMINATING_MACHINE, f"terminating {name}", seconds=tried + pause - seen.now
+            )
         armed = seen.witness.armed
         if armed is None or not armed.destructive:
             return ReadLive()
         return Terminate(provider.ref, name)
     return None
+
+
+def _absent_since(seen: Observation, name: str, tried: float) -> bool:
+    """Return whether a look after the terminate was tried shows nothing: then there is nothing to ask an end for.
+
+    It proves nothing yet, so what follows is the proof. Without this a machine that its provider has already forgotten
+    would be terminated again and again, and the proof would never begin.
+    """
+    return any(look.direct and look.began >= tried for look in seen.trail(name).absences)
+
+
+def _look_after_try(seen: Observation, provider: ProviderView, name: str, tried: float) -> Action | None:
+    """Look once after a terminate that was not accepted: there may be nothing under the name."""
+    looked = seen.trail(name).looked
+    return LookAt(provider.ref, name) if looked is None or looked < tried else None
 
 
 def _shown_after(seen: Observation, name: str) -> bool:
