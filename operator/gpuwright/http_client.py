@@ -85,9 +85,12 @@ class HttpClient:
     def __init__(self, endpoint: Endpoint) -> None:
         """Raises ssl.SSLError where `ca_bundle` is no PEM certificate."""
         self._endpoint = endpoint
-        context = ssl.create_default_context(cadata=endpoint.ca_bundle or None)
+        encrypted = endpoint.url.startswith("https")
+        # Reading the well-known authorities takes some 50 ms of the one thread: not where nothing is encrypted.
+        needed = encrypted or endpoint.ca_bundle
+        context = ssl.create_default_context(cadata=endpoint.ca_bundle or None) if needed else None
         self._context = context
-        self._backend = _GuardedBackend(endpoint.policy, encrypted=endpoint.url.startswith("https"))
+        self._backend = _GuardedBackend(endpoint.policy, encrypted=encrypted)
         pool = httpcore.AsyncConnectionPool(
             ssl_context=context, network_backend=self._backend, max_connections=32, max_keepalive_connections=4
         )
@@ -172,9 +175,7 @@ class HttpClient:
         try:
             response = await client.send(request, stream=True)
             try:
-                answer = Answer(response.status_code, response.headers, await _json_body(response))
-                flight.answered()
-                return answer
+                return Answer(response.status_code, response.headers, await _json_body(response))
             finally:
                 await response.aclose()
         except (
@@ -222,17 +223,15 @@ class _Flight:
         """Follow httpcore's trace extension (encode.io/httpcore/extensions, "trace"; httpcore 1.0)."""
         if event == "connection.connect_tcp.complete" and self._own:
             # Now and not when the call is given up: httpcore has closed the socket before anybody else hears of that.
-            self._socket = info["return_value"].get_extra_info("socket")
+            self._socket = _socket_of(info["return_value"])
             self._linger(reset=True)
         elif event == "http11.send_request_headers.started":
             # The last line before the first byte: a process that was frozen until now must not send.
             if not self._gate():
                 raise httpcore.WriteTimeout("the send window was over before the first byte")
             self.sent = True
-
-    def answered(self) -> None:
-        """Make the coming close an ordinary one; until then any close is a reset."""
-        self._linger(reset=False)
+        elif event == "http11.receive_response_body.complete":
+            self._linger(reset=False)
 
     def _linger(self, *, reset: bool) -> None:
         """SO_LINGER 0: what the kernel has not delivered when the socket is closed, it drops."""
@@ -242,6 +241,15 @@ class _Flight:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", int(reset), 0))
         except (OSError, ValueError):
             return  # the other side was faster; uvloop says so with a ValueError
+
+
+def _socket_of(stream: httpcore.AsyncNetworkStream) -> socket.socket:
+    try:
+        found: socket.socket = stream.get_extra_info("socket")
+    except (OSError, AttributeError) as error:
+        # The other side has hung up already; anyio asks for its address, and on uvloop there is no socket any more.
+        raise httpcore.ConnectError("the connection broke as soon as it was made") from error
+    return found
 
 
 def _check(headers: Mapping[str, str], gate: Gate) -> None:

@@ -46,7 +46,8 @@ def refusal(address: str, *, encrypted: bool, policy: AddressPolicy) -> str | No
         return None
     if not encrypted:
         return f"plain http to {found} shows the token to the network: use https, or allow it by --allow-endpoint-cidr"
-    if found.is_global and not found.is_multicast:
+    # What nobody has been given yet is "global" to ipaddress, ::/8 with the IPv4-compatible addresses among it.
+    if found.is_global and not (found.is_multicast or found.is_reserved):
         return None
     if policy.private and found.is_private and not (found.is_loopback or found.is_link_local or found.is_unspecified):
         return None

@@ -175,13 +175,8 @@ class MachineStatus(StatusModel):
 class CostStatus(StatusModel):
     """What the machine costs; absent when unknown, never a guess."""
 
-    currency: str = Field(description="Such as USD. The currency of both amounts.")
+    currency: str = Field(description="Such as USD. The currency of the price.")
     price_per_hour: str = Field(description='Such as "2.10". Price of one hour, as a decimal number.')
-    accumulated: str = Field(
-        description='Such as "0.35". What was spent until accumulatedTime, as a decimal number; a reader adds the time '
-        "since then at pricePerHour."
-    )
-    accumulated_time: str = Field(description="Until when accumulated counts.")
     source: str = Field(description="Such as Provider. Who says so.")
 
 

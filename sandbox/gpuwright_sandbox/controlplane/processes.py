@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -85,9 +86,10 @@ class Children:
         running = [self._started[name][0] for name in names if self.is_running(name)]
         if grace_seconds > 0:
             for child in running:
-                os.killpg(child.pid, signal.SIGTERM)
-                # A stopped process sees SIGTERM only once it continues.
-                os.killpg(child.pid, signal.SIGCONT)
+                # It may end between the two, or by itself. A stopped process sees SIGTERM only once it continues.
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGTERM)
+                    os.killpg(child.pid, signal.SIGCONT)
         for child in running:
             _wait_or_kill(child, grace_seconds)
         for name in names:

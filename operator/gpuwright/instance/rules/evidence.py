@@ -130,8 +130,8 @@ def _patience(seen: Observation, since: float) -> float:
 def living(seen: Observation, provider: ProviderView, incarnation: int) -> tuple[Machine, ...]:
     """Return what the newest list shows alive under our owner tag, from this incarnation on, the oldest first.
 
-    Those of earlier incarnations were proven gone before this one began, and those with a tombstone are gone too: a list
-    that still shows them lags.
+    Those of earlier incarnations were proven gone before this one began, and those with a tombstone are gone too: a
+    list that still shows them lags.
     """
     return tuple(
         machine

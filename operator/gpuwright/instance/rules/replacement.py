@@ -52,8 +52,8 @@ def _is_recorded_gone(memory: Memory) -> bool:
 
 
 def take_over_what_lives_on(seen: Observation) -> Action | None:
-    """The record says gone, and a list shows another machine of ours: a restored status, a broken promise. It is the next
-    one; none is made beside it.
+    """The record says gone, and a list shows another machine of ours: a restored status, a broken promise. It is the
+    next one; none is made beside it.
     """
     launch, provider = seen.launch, seen.provider
     if launch is None or provider is None or launch.ends is None or not _is_recorded_gone(seen.memory):

@@ -56,8 +56,8 @@ def _found(seen: Observation, launch: Launch, provider: ProviderView) -> Machine
 def take_note_of_a_tombstone(seen: Observation) -> Action | None:
     """What the create made lived and is gone already: it counts as committed and gone, not as never made.
 
-    Gone is not written yet: after a restored status the tombstone may be that of an earlier machine of this name, while the
-    create is still on its way. It is proven like any ending, once the create has settled.
+    Gone is not written yet: after a restored status the tombstone may be that of an earlier machine of this name, while
+    the create is still on its way. It is proven like any ending, once the create has settled.
     """
     launch = seen.launch
     if launch is None or not launch.unsettled or launch.resent:

@@ -46,7 +46,7 @@ def keep_record_true(seen: Observation) -> Action | None:
 
 def _matters(seen: Observation, machine: Machine) -> bool:
     recorded = seen.memory.machine
-    if dict(recorded) == machine.recorded():
+    if all(recorded.get(name) == value for name, value in machine.recorded().items()):
         return False
     was_coming = recorded.get("state") in {str(state) for state in COMING_UP}
     return not (was_coming and machine.state in COMING_UP and recorded.get("id") == machine.id)
