@@ -34,6 +34,10 @@ for _noisy in ("httpx", "httpcore"):
     logging.getLogger(_noisy).setLevel(logging.WARNING)
 
 
+class BadEndpoint(Exception):
+    """No call can be made to this endpoint as it is written; the message says what is wrong with it."""
+
+
 class CallFailed(Exception):
     """A call got no complete answer; the subclass says whether it may have had an effect."""
 
@@ -74,6 +78,11 @@ class Endpoint:
     ca_bundle: str | None = None
 
     @property
+    def encrypted(self) -> bool:
+        """Return whether calls go over TLS."""
+        return self.url.startswith("https")
+
+    @property
     def total_seconds(self) -> float:
         """Return the longest that a call can take, connect to last byte."""
         return self.connect_seconds + self.request_seconds
@@ -83,18 +92,18 @@ class HttpClient:
     """Calls one endpoint. Reads and deletes share kept-alive connections; a create has its own."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        """Raises ssl.SSLError where `ca_bundle` is no PEM certificate."""
+        """Raises BadEndpoint where the URL has no host that could be one, or `ca_bundle` is no PEM certificate."""
         self._endpoint = endpoint
-        encrypted = endpoint.url.startswith("https")
-        # Reading the well-known authorities takes some 50 ms of the one thread: not where nothing is encrypted.
-        needed = encrypted or endpoint.ca_bundle
-        context = ssl.create_default_context(cadata=endpoint.ca_bundle or None) if needed else None
-        self._context = context
-        self._backend = _GuardedBackend(endpoint.policy, encrypted=encrypted)
+        self._context = _context(endpoint)
+        self._backend = _GuardedBackend(endpoint.policy, encrypted=endpoint.encrypted)
         pool = httpcore.AsyncConnectionPool(
-            ssl_context=context, network_backend=self._backend, max_connections=32, max_keepalive_connections=4
+            ssl_context=self._context, network_backend=self._backend, max_connections=32, max_keepalive_connections=4
         )
-        self._shared = self._client(_Transport(pool))
+        try:
+            self._shared = self._client(_Transport(pool))
+            self._shared.build_request("GET", "/")  # some mistakes show only when the URL is put together
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise BadEndpoint(f"the endpoint {endpoint.url} names no host: {error}") from error
         self._in_flight = 0
         self._closing = False
 
@@ -186,6 +195,16 @@ class HttpClient:
             OSError,
         ) as error:
             raise _failure(error, flight) from error
+
+
+def _context(endpoint: Endpoint) -> ssl.SSLContext | None:
+    # Reading the well-known authorities takes some 50 ms of the one thread: not where nothing is encrypted.
+    if not (endpoint.encrypted or endpoint.ca_bundle):
+        return None
+    try:
+        return ssl.create_default_context(cadata=endpoint.ca_bundle or None)
+    except (ssl.SSLError, TypeError) as error:
+        raise BadEndpoint(f"caBundle holds no certificate that can be read: {error}") from error
 
 
 def _failure(error: Exception, flight: "_Flight") -> CallFailed:

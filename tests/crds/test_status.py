@@ -65,8 +65,6 @@ INSTANCE_STATUS: Manifest = {
     "cost": {
         "currency": "credits",
         "pricePerHour": "2.10",
-        "accumulated": "0.35",
-        "accumulatedTime": "",
         "source": OUTSIDE,
     },
     "replacements": 3,

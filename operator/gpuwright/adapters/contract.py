@@ -15,6 +15,10 @@ Gate = Callable[[], bool]
 """Asked right before the first byte of a create or of anything destructive leaves; False means: send nothing."""
 
 
+class Unbuildable(Exception):
+    """No adapter can be made from this spec, although its schema accepts it; the message says what to mend."""
+
+
 class NotAsked(NotExecuted):
     """Nothing was asked, for a reason of our own such as a closed gate: it says nothing about the provider's health."""
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gpuwright.adapters.contract import Adapter
+from gpuwright.adapters.contract import Adapter, Unbuildable
 from gpuwright.adapters.gateway import Gateway, GatewayCredentials
-from gpuwright.http_client import Endpoint, HttpClient
+from gpuwright.http_client import BadEndpoint, Endpoint, HttpClient
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.api_base import SecretKeyRef
 from gpuwright.model.provider_spec import ProviderSpec, ProviderType
@@ -26,7 +26,10 @@ class AdapterContext:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of provider: its endpoint (for the place), where its credentials are, and how its adapter is made."""
+    """One kind of provider: its endpoint (for the place), where its credentials are, and how its adapter is made.
+
+    `make` raises Unbuildable.
+    """
 
     endpoint: Callable[[ProviderSpec], str]
     secret: Callable[[ProviderSpec], SecretKeyRef]
@@ -41,8 +44,12 @@ def _gateway(spec: ProviderSpec, context: AdapterContext) -> Gateway:
         policy=context.policy,
         ca_bundle=spec.gateway.ca_bundle,
     )
+    try:
+        http = HttpClient(endpoint)
+    except BadEndpoint as error:
+        raise Unbuildable(f"spec.gateway: {error}") from error
     credentials = GatewayCredentials(context.secret)
-    return Gateway(spec.gateway, credentials, context.cluster, HttpClient(endpoint), promises=context.promises)
+    return Gateway(spec.gateway, credentials, context.cluster, http, promises=context.promises)
 
 
 KINDS: Mapping[ProviderType, Kind] = {

@@ -2,6 +2,7 @@
 knows.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
@@ -54,6 +55,7 @@ log = logging.getLogger(__name__)
 LIST_PATIENCE_SECONDS = 30.0  # whoever waits for a list looks again after this, should its wake-up get lost
 BLIND_PAUSE_SECONDS = 5.0
 OUTDATED_CRD_SECONDS = 60.0
+ANNOUNCEMENTS = 16  # writes and reads at once after which something must leave within the window
 
 _WARNINGS = frozenset(
     {
@@ -93,6 +95,7 @@ class Effects:
         self._metrics = metrics
         self._vanished = vanished
         self._reserved: dict[Key, ProviderRef] = {}
+        self._announcing = asyncio.Semaphore(ANNOUNCEMENTS)
 
     async def act(self, seen: Observation, action: Action) -> float | None:
         """Carry out one action. Raises ApiError where a write was not made, as far as we know."""
@@ -137,14 +140,12 @@ class Effects:
         key = seen.instance.key
         if action.arms is Arms.SEND and not self._hold_slot(seen, key):
             return 1.0
-        # The window is counted from before the write leaves: its answer may be late.
-        armed = self._armed(action)
-        status = self._status_after(seen, action, armed)
         if action.arms is Arms.NOTHING:
-            await self._writer.publish(seen, status)
+            armed = None
+            await self._writer.publish(seen, self._status_after(seen, action, armed))
         else:
             try:
-                await self._writer.announce(seen, status)
+                armed = await self._announce(seen, action)
             except RecordNotKept as error:
                 return await self._refuse_outdated_crd(seen, str(error))
         witness = replace(self._observer.witness(seen.instance), armed=armed, tries=0)
@@ -154,6 +155,14 @@ class Effects:
         self._observer.remember(seen.instance, witness)
         self._tell(seen, action)
         return None
+
+    async def _announce(self, seen: Observation, action: Record) -> Armed | None:
+        async with self._announcing:
+            # The window is counted from before the write leaves: its answer may be late. Not from before our own queue,
+            # or in a burst every window would be over before its write is made.
+            armed = self._armed(action)
+            await self._writer.announce(seen, self._status_after(seen, action, armed))
+        return armed
 
     def _hold_slot(self, seen: Observation, key: Key) -> bool:
         if key in self._reserved:
@@ -257,9 +266,14 @@ class Effects:
         return witness if self._gate(seen, destructive=True)() else replace(witness, armed=None)
 
     async def _power(self, seen: Observation, provider: ProviderRef, name: str, *, on: bool) -> float | None:
+        gate = self._gate(seen, destructive=True)
+        if not gate():
+            # The window of the write that announced it was over while it waited its turn: a fresh read opens another.
+            self._observer.remember(seen.instance, replace(self._observer.witness(seen.instance), armed=None))
+            return None
         witness = replace(self._observer.witness(seen.instance), powered_at=self._clock.monotonic())
         try:
-            await self._desk.power(provider, seen.instance.key, name, self._gate(seen, destructive=True), on=on)
+            await self._desk.power(provider, seen.instance.key, name, gate, on=on)
         except Rejected as error:
             if on:
                 witness = replace(witness, power_refused=error.message)
@@ -287,8 +301,9 @@ class Effects:
 
     async def _read_live(self, seen: Observation) -> None:
         armed_for = seen.launch.send if seen.launch else 0
-        window = self._window(armed_for, destructive=True)
-        body = await self._observer.read_live(seen.instance.key)
+        async with self._announcing:
+            window = self._window(armed_for, destructive=True)
+            body = await self._observer.read_live(seen.instance.key)
         if body is None or body["metadata"]["uid"] != seen.instance.owner.uid:
             return
         self._observer.remember(seen.instance, replace(self._observer.witness(seen.instance), armed=window))

@@ -5,6 +5,8 @@ from typing import Any
 
 from gpuwright.model.resources import Key, key_of, version_of
 
+REMEMBERED_REMOVALS = 10_000
+
 
 class ObjectCache:
     """Bodies by key. A body older than the cached one is dropped: a slow watch must not undo the answer to our own
@@ -13,6 +15,7 @@ class ObjectCache:
 
     def __init__(self) -> None:
         self._bodies: dict[Key, dict[str, Any]] = {}
+        self._removed: dict[str, None] = {}  # uids: a late event must not bring an object back to life
         self._listeners: list[Callable[[Key], None]] = []
 
     def listen(self, listener: Callable[[Key], None]) -> None:
@@ -27,6 +30,8 @@ class ObjectCache:
         """Keep the body if it is news; return whether it is."""
         key = key_of(kind, body)
         known = self._bodies.get(key)
+        if _uid(body) in self._removed:
+            return False
         if known is not None and version_of(body) <= version_of(known) and _uid(body) == _uid(known):
             return False
         if known is not None and _uid(body) != _uid(known) and version_of(body) < version_of(known):
@@ -43,6 +48,9 @@ class ObjectCache:
         if known is None or _uid(known) != _uid(body):
             return None
         removed = self._bodies.pop(key)
+        self._removed[_uid(removed)] = None
+        if len(self._removed) > REMEMBERED_REMOVALS:
+            del self._removed[next(iter(self._removed))]
         self._tell(key)
         return removed
 

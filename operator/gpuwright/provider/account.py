@@ -56,7 +56,8 @@ class Account:
     list_began: float = -1e9
     probed_at: float = -1e9
     waiters: dict[Key, None] = field(default_factory=dict)
-    queue: dict[Key, None] = field(default_factory=dict)  # instances that wait for a slot
+    queue: dict[Key, int] = field(default_factory=dict)  # instances that wait for a slot, and their turn
+    turns: int = 0
     absence: MassAbsence = field(default_factory=MassAbsence)
     confirmed_version: str = ""  # the credentials with which a recorded machine was seen
     promises: bool = True

@@ -3,6 +3,8 @@ provider's health.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
 
 from gpuwright.adapters.contract import Adapter, Created, Deletion, Gate
 from gpuwright.adapters.desk import LedgerEntry
@@ -24,6 +26,7 @@ from gpuwright.provider.ledger import with_entry
 from gpuwright.provider.slots import Slots
 
 LEDGER_TRIES = 5
+LONGEST_TURN_SECONDS = 30.0  # whoever waits for its turn looks again after this, should its wake-up get lost
 
 
 class Desk:
@@ -86,7 +89,7 @@ class Desk:
             return Hindrance(Reason.PROVIDER_NOT_FOUND, f"the provider's spec is not valid: {account.spec_error}")
         if account.credentials.problem:
             return Hindrance(Reason.SECRET_NOT_FOUND, account.credentials.problem)
-        return Hindrance(Reason.PROVIDER_NOT_FOUND, "the provider has not been looked at yet")
+        return Hindrance(Reason.WAITING, "the provider has not been looked at yet")
 
     def _namespace_hindrance(self, account: Account, asker: Key) -> Hindrance | None:
         if account.key.kind != CLUSTER_PROVIDERS.kind:
@@ -159,10 +162,14 @@ class Desk:
         if room.free or room.reason is Reason.LIMIT_REACHED:
             account.queue.pop(asker, None)
             return room
-        account.queue.setdefault(asker)
-        ahead = list(account.queue).index(asker)
-        wait = account.slots.seconds_to_token(spec.limits) + ahead * 60 / spec.limits.creates_per_minute
-        return Room(free=False, reason=room.reason, message=room.message, retry_seconds=min(30.0, max(0.05, wait)))
+        holding = self._index.get(asker)
+        if holding is None or (holding.machine_id and not holding.ending):
+            return room  # it has its machine: nothing for it to wait for
+        account.turns += 1
+        turn = account.queue.setdefault(asker, account.turns)
+        ahead = turn - next(iter(account.queue.values()))
+        wait = room.retry_seconds + ahead * 60 / spec.limits.creates_per_minute
+        return replace(room, retry_seconds=min(LONGEST_TURN_SECONDS, wait))
 
     def _recorded_elsewhere(self, account: Account, asker: Key) -> Mapping[str, str]:
         body = self._cache.get(asker) or {"metadata": {}}
@@ -182,9 +189,8 @@ class Desk:
         account = self.account(_key(ref, asker))
         account.slots.release(asker)
         account.queue.pop(asker, None)
-        following = next(iter(account.queue), None)
-        if following is not None:
-            del account.queue[following]
+        free = account.spec.limits.max_in_flight - account.slots.in_flight if account.spec else 0
+        for following in list(islice(account.queue, max(0, free))):
             self._mark(following)
 
     def ask_list(self, ref: ProviderRef, asker: Key) -> None:

@@ -7,6 +7,9 @@ from gpuwright.model.provider_spec import Limits
 from gpuwright.model.provider_view import Room
 from gpuwright.model.resources import Key
 
+BUSY = "waiting for its turn (limits.maxInFlight, limits.createsPerMinute)"
+"""One sentence for both limits: which of them it is changes from moment to moment, and each change would be a write."""
+
 
 class Slots:
     """Reservations and a token bucket. The bucket begins empty: a restart must not be a way around the rate.
@@ -34,22 +37,20 @@ class Slots:
             if total >= limits.max_instances:
                 words = f"the provider's limit of {limits.max_instances} machines (limits.maxInstances) is reached"
                 return Room(free=False, reason=Reason.LIMIT_REACHED, message=words)
-        if len(self._reserved) >= limits.max_in_flight:
-            return Room(free=False, reason=Reason.THROTTLED, message="waiting for creates that are in flight")
         self._refill(limits, now)
+        if len(self._reserved) >= limits.max_in_flight:
+            # Whoever gives a slot back wakes the next: no need to ask again before.
+            return Room(free=False, reason=Reason.THROTTLED, message=BUSY)
         if self._tokens < 1:
-            words = f"waiting: at most {limits.creates_per_minute} creates a minute are sent (limits.createsPerMinute)"
-            return Room(free=False, reason=Reason.THROTTLED, message=words)
+            wait = (1 - self._tokens) * 60 / limits.creates_per_minute
+            return Room(free=False, reason=Reason.THROTTLED, message=BUSY, retry_seconds=wait)
         return Room(free=True)
 
     def reserve(self, asker: Key, limits: Limits, now: float) -> bool:
-        """Take a slot and a token; False where there is none. An asker that has a slot pays for each further intent
-        too.
-        """
+        """Take a slot and a token; False where there is none."""
         if not self.room(asker, limits, now).free:
             return False
         self._reserved.add(asker)
-        self._refill(limits, now)
         self._tokens -= 1
         return True
 
@@ -59,10 +60,6 @@ class Slots:
             return False
         self._reserved.discard(asker)
         return True
-
-    def seconds_to_token(self, limits: Limits) -> float:
-        """Return how long until the next token, 0 where there is one."""
-        return max(0.0, 1 - self._tokens) * 60 / limits.creates_per_minute
 
     def empty(self, now: float) -> None:
         """Begin the bucket anew, so that creates ramp up after an outage."""

@@ -56,7 +56,8 @@ def wait_when_provider_is_missing(seen: Observation) -> Action | None:
     if hindrance is None:
         words = f"there is no {seen.ref.kind} {seen.ref.name} yet"
         return Wait(Reason.PROVIDER_NOT_FOUND, words, seconds=60)
-    return Wait(hindrance.reason, hindrance.message, seconds=60, stalled=hindrance.stalls)
+    brief = hindrance.reason is Reason.WAITING
+    return Wait(hindrance.reason, hindrance.message, seconds=60, stalled=hindrance.stalls, brief=brief)
 
 
 def stall_when_place_changed(seen: Observation) -> Action | None:

@@ -9,6 +9,7 @@ from gpuwright.model.machine import Machine
 from gpuwright.model.memory import Launch, Outcome
 from gpuwright.model.provider_view import ProviderView
 
+FIRST_LOOK_SECONDS = 1.0  # after an accepted terminate
 LOOKS_APART = 2.0  # seconds at least between the first and the last look of a proof
 
 
@@ -49,7 +50,8 @@ def settled_at(seen: Observation, launch: Launch, provider: ProviderView) -> flo
 def _shown_or_answered(seen: Observation, launch: Launch, provider: ProviderView, since: float) -> float | None:
     shown = seen.trail(launch.name).shown
     if launch.settled:
-        return seen.witness.first_seen
+        # Not since we first saw the object: our looks from before the machine was found prove nothing about it.
+        return since
     if shown is not None and shown >= since:
         return shown
     if seen.witness.answered_send == launch.send:
@@ -118,13 +120,16 @@ def next_proof_look(seen: Observation, name: str, since: float, provider: Provid
     looks = [look for look in seen.trail(name).absences if look.began >= since]
     if not looks:
         looked = seen.trail(name).looked
-        # Still shown: ask again soon, then more slowly, since a machine takes its time to go.
-        return 0.0 if looked is None or looked < since else max(0.0, looked + _patience(seen, since) - seen.now)
+        if looked is None or looked < since:
+            # A machine takes its time to go: a look right after its terminate would only show that it is going.
+            return max(0.0, since + FIRST_LOOK_SECONDS - seen.now) if name in seen.witness.terminated else 0.0
+        return max(0.0, looked + _patience(seen, since) - seen.now)
     return max(0.0, looks[0].began + spread - seen.now)
 
 
 def _patience(seen: Observation, since: float) -> float:
-    return min(10.0, max(0.5, (seen.now - since) / 2))
+    """Return the pause between looks at a machine that is still shown: short at first, then longer."""
+    return min(10.0, max(FIRST_LOOK_SECONDS, (seen.now - since) / 2))
 
 
 def living(seen: Observation, provider: ProviderView, incarnation: int) -> tuple[Machine, ...]:

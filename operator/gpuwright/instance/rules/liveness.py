@@ -92,7 +92,7 @@ def end_when_overdue(seen: Observation) -> Action | None:
     """A machine that never came up is paid for until it is destroyed. Only time in which we could see counts."""
     launch, provider = committed(seen), seen.provider
     limit = seen.spec.deadlines.launch_seconds
-    if launch is None or provider is None or not limit or not _coming_up(seen):
+    if launch is None or provider is None or not limit or not is_coming_up(seen):
         return None
     sight = seen.witness.sight
     if sight is None or sight.send != launch.send:
@@ -103,7 +103,8 @@ def end_when_overdue(seen: Observation) -> Action | None:
     return _end(seen, EndingReason.LAUNCH_DEADLINE_EXCEEDED, f"the machine did not run within {limit} s")
 
 
-def _coming_up(seen: Observation) -> bool:
+def is_coming_up(seen: Observation) -> bool:
+    """Return whether the machine is wanted and still on its way up, as it was last recorded."""
     return seen.memory.machine.get("state") in {str(state) for state in COMING_UP} and seen.wants_running
 
 

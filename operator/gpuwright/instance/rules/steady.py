@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from gpuwright.instance.actions import Action, LookAt, Record, Wait
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.rules.liveness import age_of, committed, recorded_machine
+from gpuwright.instance.rules.liveness import age_of, committed, is_coming_up, recorded_machine
 from gpuwright.instance.rules.residue import residue_look_due
 from gpuwright.model.conditions import Reason
 from gpuwright.model.machine import COMING_UP, Machine, MachineState
@@ -57,6 +57,10 @@ def say_how_it_is(seen: Observation) -> Action | None:
     launch, provider = committed(seen), seen.provider
     if launch is None or provider is None:
         return Wait(Reason.WAITING, "waiting", brief=True, seconds=30)
+    if not provider.reachable and not provider.message:
+        return Wait(
+            Reason.WAITING, "the provider has not answered this process yet", seconds=_soonest(seen), brief=True
+        )
     if provider.credentials_rejected or not provider.reachable:
         words = provider.message or "the provider does not answer; the machine's last known state is kept"
         return Wait(Reason.PROVIDER_UNREACHABLE, words, seconds=_soonest(seen))
@@ -86,10 +90,11 @@ def _soonest(seen: Observation) -> float | None:
     if seen.spec.expire_after_seconds and age is not None:
         delays.append(seen.spec.expire_after_seconds - age)
     sight = seen.witness.sight
-    if seen.memory.machine.get("state") != MachineState.RUNNING and seen.spec.deadlines.launch_seconds and sight:
+    if is_coming_up(seen) and provider.reachable and seen.spec.deadlines.launch_seconds and sight:
         spent = launch.waited_seconds + provider.visible_seconds - sight.visible
         delays.append(seen.spec.deadlines.launch_seconds - spent)
     if launch.adopted:
         delays.append(float(provider.spec.poll.period_seconds))
-    delays.extend(residue_look_due(seen, entry.name, provider) for entry in seen.memory.residue)
+    if provider.capabilities.reads and provider.reachable:
+        delays.extend(residue_look_due(seen, entry.name, provider) for entry in seen.memory.residue)
     return max(0.1, min(delays)) if delays else None
