@@ -95,18 +95,28 @@ async def run(settings: Settings, clock: Clock) -> None:
         raise BadSettings([str(error)]) from error
     metrics = Metrics()
     metrics.build.labels(version("gpuwright")).set(1)
-    async with KubeClient(connection, metrics) as client:
+    # Few connections: more than the API server can answer at once only makes every answer late.
+    async with KubeClient(connection, metrics, limit=12) as client, KubeClient(connection, metrics, limit=8) as urgent:
         cluster = settings.cluster_id or await _cluster_id(client)
-        await _Assembly(settings, clock, client, metrics, cluster).run()
+        await _Assembly(settings, clock, client, urgent, metrics, cluster).run()
 
 
 class _Assembly:
     """Every object of the process, built once and connected here."""
 
-    def __init__(self, settings: Settings, clock: Clock, client: KubeClient, metrics: Metrics, cluster: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        client: KubeClient,
+        urgent: KubeClient,
+        metrics: Metrics,
+        cluster: str,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._client = client
+        self._urgent = urgent
         self._metrics = metrics
         self._cluster = cluster
         self._random = Random()  # noqa: S311 - jitter, no secret
@@ -163,7 +173,7 @@ class _Assembly:
         )
 
     def _build_instances(self) -> InstanceReconciler:
-        writer = StatusWriter(self._client, self._cache, self._metrics)
+        writer = StatusWriter(self._client, self._urgent, self._cache, self._metrics)
         sending = Sending(self._observer, writer, self._desk, self._recorder, self._clock, self._metrics)
         effects = Effects(
             self._client,

@@ -6,7 +6,6 @@ Two dialects: Full has reads; CreateOnly has only POST and DELETE, so a look the
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
@@ -22,6 +21,7 @@ from gpuwright.adapters.gateway_answers import (
     raise_for_delete,
     refusal_of,
 )
+from gpuwright.adapters.gateway_lists import KnownMachines, page_of, raise_blind
 from gpuwright.adapters.gateway_request import create_body
 from gpuwright.http_client import Answer, CallFailed, HttpClient, Interrupted, NotSent, Unasked
 from gpuwright.model.capabilities import Capabilities, CreateKey
@@ -63,6 +63,7 @@ class Gateway:
         self._promises = promises
         self._cluster = cluster
         self._http = http
+        self._known = KnownMachines()
         self._auth = {"authorization": f"Bearer {credentials.token}"}
 
     @property
@@ -127,9 +128,10 @@ class Gateway:
         for _page in range(MAX_PAGES):
             query = {"label": f"{LABEL_CLUSTER}={self._cluster}", "limit": str(PAGE)}
             answer = await self._read(f"/api/instances?{urlencode(query | ({'cursor': cursor} if cursor else {}))}")
-            items, cursor = _page_of(answer)
+            items, cursor = page_of(answer, self._known)
             machines.extend(items)
             if not cursor:
+                self._known.forget_the_rest()
                 return tuple(machines)
             if cursor in seen:
                 break
@@ -140,7 +142,7 @@ class Gateway:
         """Return what is there under the name; see Adapter.look."""
         if not self.capabilities.reads:
             return await self._look_by_delete(name, gate)
-        answer = await self._read(f"/api/instances/{quote(name, safe='')}")
+        answer = await self._read(f"/api/instances/{_segment(name)}")
         if answer.status == 200:
             machine = machine_of(answer.json)
             if machine is None or machine.name != name:
@@ -151,7 +153,7 @@ class Gateway:
             return Absent()
         if refusal.shaped and answer.status == 410:
             return Tombstone(refusal.id) if refusal.id else Absent()
-        return _blind(answer)
+        return raise_blind(answer)
 
     async def _look_by_delete(self, name: str, gate: Gate) -> Sighting:
         """2xx: still there. 204, 404, 410: absent (docs/protocol.md, create-only providers)."""
@@ -160,7 +162,7 @@ class Gateway:
             return Absent()
         if 200 <= answer.status < 300:
             raise Blind("the gateway still has something under this name")
-        return _blind(answer)
+        return raise_blind(answer)
 
     async def delete(self, name: str, gate: Gate) -> Deletion:
         """Ask for the end of the machine with this name; see Adapter.delete."""
@@ -179,7 +181,7 @@ class Gateway:
 
     async def power(self, name: str, *, on: bool, gate: Gate) -> None:
         """Start or stop the machine; see Adapter.power."""
-        path = f"/api/instances/{quote(name, safe='')}/{'start' if on else 'stop'}"
+        path = f"/api/instances/{_segment(name)}/{'start' if on else 'stop'}"
         try:
             answer = await self._http.call_once("POST", path, headers=self._headers(), body=None, gate=gate)
         except Unasked as error:
@@ -204,11 +206,11 @@ class Gateway:
             raise Blind(str(error), forbidden=isinstance(error, EndpointRefused), unhealthy=True) from error
         if self.capabilities.reads:
             query = urlencode({"label": f"{LABEL_CLUSTER}=probe", "limit": "1"})
-            _page_of(await self._read(f"/api/instances?{query}"))
+            page_of(await self._read(f"/api/instances?{query}"), KnownMachines())
             return
         answer = await self._delete(PROBE_NAME, lambda: True)
         if answer.status not in {204, 404, 410}:
-            _blind(answer)
+            raise_blind(answer)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -217,11 +219,11 @@ class Gateway:
     async def _read(self, path: str) -> Answer:
         answer = await self._repeated("GET", path, lambda: True)
         if answer.status >= 500 or answer.status in {401, 403, 429}:
-            _blind(answer)
+            raise_blind(answer)
         return answer
 
     async def _delete(self, name: str, gate: Gate) -> Answer:
-        return await self._repeated("DELETE", f"/api/instances/{quote(name, safe='')}", gate)
+        return await self._repeated("DELETE", f"/api/instances/{_segment(name)}", gate)
 
     async def _repeated(self, method: str, path: str, gate: Gate) -> Answer:
         """Call, and once more after a connection that broke: a kept-alive one may have been closed under us."""
@@ -259,31 +261,16 @@ class _Broken(Interrupted):
     """The connection broke: worth one more try of something that may be repeated."""
 
 
+def _segment(name: str) -> str:
+    """Return the name as one step of a path; one of dots alone would be a step up, and lead to something else."""
+    encoded = quote(name, safe="")
+    return encoded.replace(".", "%2E") if encoded.strip(".") == "" else encoded
+
+
 def _made(body: object, name: str) -> Machine | None:
     """Return the machine that a create's answer describes; a gateway that says no more than its id means this name."""
     return machine_of({"name": name, **body}) if isinstance(body, Mapping) else None
 
 
-def _page_of(answer: Answer) -> tuple[list[Machine], str]:
-    body = answer.json
-    if answer.status != 200 or not isinstance(body, Mapping) or not isinstance(body.get("items"), list):
-        _blind(answer)
-    machines = [machine_of(item) for item in body["items"]]
-    cursor = body.get("next_cursor")
-    whole = [machine for machine in machines if machine is not None]
-    if len(whole) != len(machines) or not isinstance(cursor, str):
-        raise Blind("the gateway's list holds something that is no machine")
-    return whole, cursor
-
-
 def _request_id() -> str:
     return uuid4().hex
-
-
-def _blind(answer: Answer) -> NoReturn:
-    refusal = refusal_of(answer)
-    raise Blind(
-        f"the gateway answered {answer.status}: {refusal.message}",
-        rejected=answer.status in {401, 403},
-        unhealthy=answer.status >= 500,
-    )

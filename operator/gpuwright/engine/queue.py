@@ -108,6 +108,8 @@ class Engine(Generic[K]):
             self._running[key] = asyncio.get_running_loop().create_task(self._pass(key))
 
     async def _pass(self, key: K) -> None:
+        # Whatever has marked the key since this task was made is seen by this pass, too.
+        self._again.discard(key)
         delay: float | None = None
         result = "success"
         try:

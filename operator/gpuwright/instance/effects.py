@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 LIST_PATIENCE_SECONDS = 30.0  # whoever waits for a list looks again after this, should its wake-up get lost
 BLIND_PAUSE_SECONDS = 5.0
 OUTDATED_CRD_SECONDS = 60.0
-ANNOUNCEMENTS = 16  # writes and reads at once after which something must leave within the window
+ANNOUNCEMENTS = 8  # writes and reads at once after which something must leave within the window
 
 _WARNINGS = frozenset(
     {

@@ -28,18 +28,16 @@ class RecordNotKept(Exception):
 class StatusWriter:
     """Writes the status of ComputeInstances and keeps the cache up with the answers."""
 
-    def __init__(self, client: KubeClient, cache: ObjectCache, metrics: Metrics) -> None:
+    def __init__(self, client: KubeClient, urgent: KubeClient, cache: ObjectCache, metrics: Metrics) -> None:
+        """`urgent` has connections of its own: what must leave within a window waits in no queue of ours."""
         self._client = client
+        self._urgent = urgent
         self._cache = cache
         self._metrics = metrics
 
     async def publish(self, seen: Observation, status: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write the status if it differs; return the object as it is then. Raises ApiError."""
-        body = seen.instance.body
-        change = merge_patch(body.get("status") or {}, status)
-        if not change:
-            return body
-        return await self._patch(body, change)
+        return await self._differences(self._client, seen.instance.body, status)
 
     async def announce(self, seen: Observation, status: Mapping[str, Any]) -> None:
         """Write a record that something is about to be done on; check that it was kept.
@@ -48,7 +46,7 @@ class StatusWriter:
             RecordNotKept: a field of the record did not come back.
             ApiError: it is not on record as far as we know.
         """
-        answer = await self.publish(seen, status)
+        answer = await self._differences(self._urgent, seen.instance.body, status)
         kept = (answer.get("status") or {}).get("launch") or {}
         for name, value in status["launch"].items():
             if kept.get(name) != value:
@@ -76,9 +74,7 @@ class StatusWriter:
 
     async def _written(self, seen: Observation, body: Mapping[str, Any], status: Mapping[str, Any], tries: int) -> bool:
         try:
-            change = merge_patch(body.get("status") or {}, status)
-            if change:
-                await self._patch(body, change)
+            await self._differences(self._client, body, status)
         except (Conflict, NotFound):
             return False
         except ApiError as error:
@@ -103,9 +99,14 @@ class StatusWriter:
                 continue
             return body if body["metadata"]["uid"] == seen.instance.owner.uid else None
 
-    async def _patch(self, body: Mapping[str, Any], change: dict[str, Any]) -> Mapping[str, Any]:
+    async def _differences(
+        self, client: KubeClient, body: Mapping[str, Any], status: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        change = merge_patch(body.get("status") or {}, status)
+        if not change:
+            return body
         try:
-            answer = await self._client.patch(INSTANCES, body, {"status": change}, status=True)
+            answer = await client.patch(INSTANCES, body, {"status": change}, status=True)
         except Invalid as error:
             # Our own write is wrong. What must not be lost is written alone; the rest is a defect of ours, counted and
             # logged.
@@ -114,7 +115,7 @@ class StatusWriter:
             smallest = {name: change[name] for name in KEPT_ON_REFUSAL if name in change}
             if not smallest or smallest == change:
                 raise
-            answer = await self._client.patch(INSTANCES, body, {"status": smallest}, status=True)
+            answer = await client.patch(INSTANCES, body, {"status": smallest}, status=True)
         self._cache.put(INSTANCES.kind, answer)
         return answer
 

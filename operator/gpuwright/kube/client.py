@@ -68,10 +68,13 @@ class KubeClient:
         self, connection: Connection, metrics: Metrics, *, limit: int = 32, timeout_seconds: float = 20
     ) -> None:
         self._connection = connection
+        # Put in front as it is: behind a proxy an API server has a path, which joining URLs would drop.
+        self._server = connection.server.rstrip("/")
+        # Put in front as it is: behind a proxy an API server has a path, which joining URLs would drop.
+        self._server = connection.server.rstrip("/")
         self._metrics = metrics
         connector = aiohttp.TCPConnector(limit=limit, ssl=connection.context or True)
         self._session = aiohttp.ClientSession(
-            base_url=connection.server,
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=timeout_seconds),
             headers={"accept": "application/json", "user-agent": "gpuwright"},
@@ -132,7 +135,7 @@ class KubeClient:
             headers["authorization"] = f"Bearer {token}"
         try:
             async with self._session.request(
-                method, path, params=query, data=None if body is None else orjson.dumps(body), headers=headers
+                method, self._server + path, params=query, data=None if body is None else orjson.dumps(body), headers=headers
             ) as response:
                 answer = _parsed(await response.read())
                 status = response.status

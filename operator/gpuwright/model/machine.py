@@ -109,25 +109,34 @@ Sighting = Present | Absent | Tombstone
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One list of a provider's machines, answered in full; `began` is on our monotonic clock, in seconds."""
+    """One list of a provider's machines, answered in full; `began` is on our monotonic clock, in seconds.
+
+    `by_owner` has the owner's uid as its key, `by_label` the label `<namespace>.<name>`, which namesakes share.
+    """
 
     began: float
     machines: tuple[Machine, ...]
     by_id: Mapping[str, Machine]
     by_name: Mapping[str, Machine]
     by_owner: Mapping[str, tuple[Machine, ...]]
+    by_label: Mapping[str, tuple[Machine, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, began: float, machines: tuple[Machine, ...]) -> "Snapshot":
         """Return the snapshot with its indexes; a machine listed twice counts once, as it was listed last."""
         by_id = {machine.id: machine for machine in machines}
         owners: dict[str, list[Machine]] = {}
+        labels: dict[str, list[Machine]] = {}
         for machine in by_id.values():
-            owners.setdefault(machine.owner_uid, []).append(machine)
+            owner = machine.owner
+            owners.setdefault(owner.uid if owner else "", []).append(machine)
+            if owner is not None:
+                labels.setdefault(owner.label, []).append(machine)
         return cls(
             began=began,
             machines=tuple(by_id.values()),
             by_id=by_id,
             by_name={machine.name: machine for machine in by_id.values()},
             by_owner={uid: tuple(sorted(group, key=lambda m: (m.created, m.id))) for uid, group in owners.items()},
+            by_label={label: tuple(group) for label, group in labels.items()},
         )

@@ -80,12 +80,11 @@ def _stall_beside_stranger(seen: Observation, provider: ProviderView) -> Action 
     owner = seen.instance.owner
     if provider.snapshot is None:
         return None
-    for machine in provider.snapshot.machines:
+    for machine in provider.snapshot.by_label.get(owner.label, ()):
         other = machine.owner
         if other is None or not machine.alive or other.uid == owner.uid or other.cluster != owner.cluster:
             continue
-        known = machine.id in provider.retained_ids or machine.name in provider.leaked_names
-        if (other.namespace, other.name) == (owner.namespace, owner.name) and not known:
+        if machine.id not in provider.retained_ids and machine.name not in provider.leaked_names:
             words = (
                 f"machine {machine.id} of an earlier {owner.namespace}/{owner.name} still exists: remove it, or take "
                 f"it over with the annotation gpuwright.dev/adopt={machine.id}"
