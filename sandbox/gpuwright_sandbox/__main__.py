@@ -4,11 +4,13 @@ import argparse
 import sys
 from types import ModuleType
 
+from gpuwright_sandbox.bench import cli as bench
 from gpuwright_sandbox.controlplane import cli as controlplane
+from gpuwright_sandbox.demo import cli as demo
 from gpuwright_sandbox.gateway import cli as gateway
 
 # Each part adds its commands with `add_parser(subparsers)`; a command sets `run`, which returns the exit code.
-PARTS: tuple[ModuleType, ...] = (controlplane, gateway)
+PARTS: tuple[ModuleType, ...] = (controlplane, gateway, demo, bench)
 
 
 def main() -> None:
