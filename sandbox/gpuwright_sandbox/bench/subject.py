@@ -1,0 +1,136 @@
+"""The operator as a process: started, asked, measured, killed."""
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import IO
+
+import orjson
+
+from gpuwright_sandbox.bench import venv
+from gpuwright_sandbox.bench.errors import BenchError
+from gpuwright_sandbox.controlplane.identity import Usage, measure
+from gpuwright_sandbox.controlplane.layout import LOOPBACK, is_free
+
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
+_GLANCE_SECONDS = 0.02
+_TIMEOUT_SECONDS = 5.0
+# Below the range from which outgoing connections are numbered: a killed operator comes back on the same port.
+_PORTS = range(20000, 32000)
+
+
+class Subject:
+    """The operator that is measured; its output goes to one log file over all its starts.
+
+    Args:
+        command: a Python with its options, such as `(python, "-X", "importtime")`; `-m gpuwright` and flags follow.
+        kubeconfig: who it is towards the API server.
+        log: made anew.
+    """
+
+    def __init__(self, command: Sequence[str], kubeconfig: Path, log: Path) -> None:
+        self.log = log
+        self._port = next(port for port in random.sample(_PORTS, len(_PORTS)) if is_free(port))
+        flags = ["--no-leader-elect", "--http-bind", f"{LOOPBACK}:{self._port}"]
+        flags += ["--allow-endpoint-cidr", "127.0.0.0/8", "--log-format", "json"]
+        self._command = (*command, "-m", "gpuwright", *flags)
+        self._environment = venv.environment(kubeconfig)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._output: IO[bytes] | None = None
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.unlink(missing_ok=True)
+
+    def start(self) -> float:
+        """Start it and return the seconds until it says that it is ready.
+
+        Raises:
+            BenchError: it ended, or was not ready within a minute; the message ends with its log.
+        """
+        began = time.monotonic()
+        self.spawn()
+        while not self.is_ready():
+            if self._running().poll() is not None or time.monotonic() - began > START_SECONDS:
+                raise BenchError(f"the operator did not become ready:\n{self.log.read_text()[-3000:]}")
+            time.sleep(_GLANCE_SECONDS)
+        return time.monotonic() - began
+
+    def spawn(self) -> None:
+        """Start it without waiting for anything."""
+        self._output = self.log.open("ab")
+        self._child = subprocess.Popen(
+            self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._output
+        )
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL)."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it in good order (SIGTERM), or at once when that takes over a minute; nothing when none runs."""
+        self._end(signal.SIGTERM)
+
+    def usage(self) -> Usage:
+        """Return what the running process has used since its start.
+
+        Raises:
+            BenchError: it has ended by itself.
+        """
+        child = self._running()
+        if child.poll() is not None:
+            raise BenchError(f"the operator ended with code {child.returncode}:\n{self.log.read_text()[-3000:]}")
+        return measure(child.pid)
+
+    def is_ready(self) -> bool:
+        """Return whether /readyz says so, now."""
+        return self._ask("/readyz")[0] == 200
+
+    def metrics(self) -> str:
+        """Return what /metrics shows; empty when nothing answers."""
+        return self._ask("/metrics")[1]
+
+    def complaints(self) -> list[str]:
+        """Return the lines of its log that are warnings or worse, or no JSON at all."""
+        return [line for line in self.log.read_text(errors="replace").splitlines() if is_complaint(line)]
+
+    def _ask(self, path: str) -> tuple[int, str]:
+        connection = HTTPConnection(LOOPBACK, self._port, timeout=_TIMEOUT_SECONDS)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except (OSError, HTTPException):
+            return 0, ""
+        finally:
+            connection.close()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._child is None:
+            raise BenchError("the operator was not started")
+        return self._child
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._child is None:
+            return
+        self._child.send_signal(number)
+        try:
+            self._child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        self._child = None
+        if self._output is not None:
+            self._output.close()
+
+
+def is_complaint(line: str) -> bool:
+    """Return whether a line of the operator's log is a warning or worse, or no JSON at all."""
+    try:
+        entry = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return bool(line.strip())
+    return not isinstance(entry, dict) or entry.get("level") not in {"DEBUG", "INFO"}
