@@ -28,7 +28,7 @@ from gpuwright.instance.actions import (
     Wait,
 )
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.observer import Observer
+from gpuwright.instance.observer import Observer, is_taken_over
 from gpuwright.instance.report import status_of
 from gpuwright.instance.rules.decide import decide
 from gpuwright.instance.sending import Sending
@@ -42,7 +42,7 @@ from gpuwright.model.clock import Clock
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Blind, ProviderError, Rejected
 from gpuwright.model.event_reasons import EventReason
-from gpuwright.model.machine import COMING_UP, MachineState
+from gpuwright.model.machine import COMING_UP, MachineState, Present, Sighting
 from gpuwright.model.memory import ProviderRef
 from gpuwright.model.names import FINALIZER_MACHINE
 from gpuwright.model.provider_view import SEND_WINDOW_SECONDS
@@ -239,7 +239,7 @@ class Effects:
             return min(BLIND_PAUSE_SECONDS, pace)
         counts = view is None or (view.absence_counts and seen.memory.machine_id not in view.mass_absent)
         witness = self._observer.witness(seen.instance)
-        uid = seen.instance.owner.uid
+        uid = _wanted_owner(seen, sighting)
         self._observer.remember(seen.instance, witness.after_look(name, began, sighting, uid, counts=counts))
         return None
 
@@ -338,6 +338,13 @@ class Effects:
             return self._clock.boottime() < armed.boottime and self._clock.wall().timestamp() < armed.wall
 
         return is_open
+
+
+def _wanted_owner(seen: Observation, sighting: Sighting) -> str:
+    """Return the owner that a machine under one of our names must be tagged with to be ours."""
+    if isinstance(sighting, Present) and is_taken_over(seen.instance, sighting.machine):
+        return sighting.machine.owner_uid
+    return seen.instance.owner.uid
 
 
 def _visible(seen: Observation) -> float:

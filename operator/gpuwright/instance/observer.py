@@ -213,9 +213,17 @@ def _shown(instance: Instance, view: ProviderView) -> dict[str, Machine]:
         machine = snapshot.by_name.get(name)
         if machine is None and memory.launch is not None and name == memory.launch.name:
             machine = snapshot.by_id.get(memory.machine_id)
-        if machine is not None and machine.owner_uid in {"", instance.owner.uid}:
+        if machine is None:
+            continue
+        if machine.owner_uid in {"", instance.owner.uid} or is_taken_over(instance, machine):
             shown[name] = machine
     return shown
+
+
+def is_taken_over(instance: Instance, machine: Machine) -> bool:
+    """Return whether a person had us adopt this machine: then it is ours, whatever owner its tag goes on naming."""
+    launch = instance.memory.launch
+    return launch is not None and launch.adopted and machine.id == instance.memory.machine_id
 
 
 def _untagged(instance: Instance, name: str) -> bool:

@@ -133,9 +133,10 @@ class KubeClient:
         token = self._connection.token()
         if token:
             headers["authorization"] = f"Bearer {token}"
+        data = None if body is None else orjson.dumps(body)
         try:
             async with self._session.request(
-                method, self._server + path, params=query, data=None if body is None else orjson.dumps(body), headers=headers
+                method, self._server + path, params=query, data=data, headers=headers
             ) as response:
                 answer = _parsed(await response.read())
                 status = response.status

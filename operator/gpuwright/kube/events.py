@@ -27,6 +27,7 @@ SERIES_SECONDS = 600.0  # an Event that is repeated within this is a series
 SERIES_PATCH_SECONDS = 60.0
 FOLD_SECONDS = 15.0
 REMEMBERED = 2000
+MAX_NOTE = 1000  # bytes; the API server refuses more than 1024
 CONTROLLER = "gpuwright.dev/operator"
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class Recorder:
         now = self._clock.monotonic()
         key = (regarding["metadata"]["uid"], reason)
         series = self._series.get(key)
-        if series and now - series.first < SERIES_SECONDS and series.body["note"] == cut(note, 1000):
+        if series and now - series.first < SERIES_SECONDS and series.body["note"] == cut(note, MAX_NOTE):
             self._repeat(series, now)
             return
         event = self._event(regarding, reason, note, kind)
@@ -150,7 +151,8 @@ class Recorder:
     def _unfold(self) -> None:
         for folded in self._folded.values():
             if folded.count > 1:
-                folded.event["note"] += f" (and {folded.count - 1} more of this kind)"
+                more = f" (and {folded.count - 1} more of this kind)"
+                folded.event["note"] = cut(folded.event["note"], MAX_NOTE - len(more)) + more
             self._queue.put_nowait(folded.event)
         self._folded.clear()
 
@@ -165,14 +167,14 @@ class Recorder:
             "kind": "Event",
             "metadata": {
                 "namespace": namespace,
-                "name": f"{metadata['name'][:200]}.{self._instance[:12]}{self._serial:x}",
+                "name": f"{metadata['name'][:200].rstrip('-.')}.{self._instance[:12]}{self._serial:x}",
             },
             "eventTime": _micro(self._clock.wall()),
             "reportingController": CONTROLLER,
             "reportingInstance": self._instance,
             "action": str(reason),
             "reason": str(reason),
-            "note": cut(note, 1000),
+            "note": cut(note, MAX_NOTE),
             "type": kind,
             "regarding": {
                 "apiVersion": f"{GROUP}/{VERSION}",

@@ -16,6 +16,7 @@ from gpuwright.instance.actions import (
     Wait,
 )
 from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules.admission import stall_when_place_changed
 from gpuwright.instance.rules.evidence import is_gone, next_proof_look, owned, settled_at, settlement_remaining
 from gpuwright.instance.rules.records import adopted_launch, nothing_of_ours, with_ending
 from gpuwright.instance.rules.residue import prove_residue
@@ -45,9 +46,14 @@ def release_what_was_never_sent(seen: Observation) -> Action | None:
     launch = seen.launch
     if launch is not None and (launch.outcome is not Outcome.NOT_EXECUTED or launch.resent or seen.memory.residue):
         return None
+    if launch is None and seen.instance.spec is None:
+        words = f"its record is lost, and its spec does not tell where to look: {seen.instance.spec_error}"
+        return Wait(Reason.RECORD_LOST, words, stalled=True)
     provider = seen.provider
     if provider is None:
-        return RemoveFinalizer("nothing was ever sent, and its provider does not exist")
+        # A provider that exists and cannot be used at the moment, as after a restart, may hold a machine of ours.
+        gone = RemoveFinalizer("nothing was ever sent, and its provider does not exist")
+        return None if seen.ref in seen.missing else gone
     if not provider.ever_reached:
         return RemoveFinalizer("nothing was ever sent, and its provider was never reached")
     if not provider.capabilities.reads:
@@ -78,10 +84,12 @@ def forget_when_asked(seen: Observation) -> Action | None:
     """
     if not seen.instance.forget:
         return None
-    provider, names = seen.provider, seen.memory.names
-    if provider is not None and names:
+    names = seen.memory.names
+    provider = seen.provider if names else None
+    if provider is not None:
         untried = tuple(name for name in names if name not in seen.witness.terminate_tried)
-        if untried:
+        # At another place the same name may be somebody else's machine.
+        if untried and stall_when_place_changed(seen) is None:
             return _announced(seen, names) or terminate_listed(seen, provider, untried)
         if not seen.witness.ledger_written:
             return EnterLedger(provider.ref, names, seen.memory.machine_id, retained=False)
@@ -93,10 +101,9 @@ def wait_for_the_provider(seen: Observation) -> Action | None:
     """A provider that is missing, silent or refuses us is no proof of anything: wait, for ever if need be."""
     provider = seen.provider
     if provider is None:
-        words = (
-            f"{seen.ref.kind} {seen.ref.name} does not exist: create it again, so that the machine can be terminated"
-        )
-        return Wait(Reason.PROVIDER_UNREACHABLE, words, seconds=30)
+        words = f"{seen.ref.kind} {seen.ref.name} does not exist: create it again, so that its machine can be ended"
+        hindrance = seen.missing.get(seen.ref)
+        return Wait(Reason.PROVIDER_UNREACHABLE, hindrance.message if hindrance else words, seconds=30)
     if provider.credentials_rejected:
         return Wait(Reason.CREDENTIALS_REJECTED, provider.message or "the provider refuses our credentials", seconds=30)
     return None if provider.reachable else _unreachable(provider)

@@ -2,7 +2,7 @@
 
 from gpuwright.instance.actions import Action, Arms, Record, Wait
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.rules.evidence import owned
+from gpuwright.instance.rules.evidence import living, owned
 from gpuwright.instance.rules.liveness import committed, recorded_machine
 from gpuwright.instance.rules.records import with_ending
 from gpuwright.instance.rules.termination import terminate_listed
@@ -18,7 +18,7 @@ def terminate_second_machines(seen: Observation) -> Action | None:
     launch, provider = committed(seen), seen.provider
     if launch is None or provider is None:
         return None
-    extra = [m for m in _others(seen, provider, launch) if m.alive and m.state is not MachineState.DELETING]
+    extra = [m for m in _others(seen, provider, launch) if m.state is not MachineState.DELETING]
     if not extra:
         return None
     names = tuple(machine.name for machine in extra)
@@ -34,7 +34,7 @@ def terminate_second_machines(seen: Observation) -> Action | None:
 
 
 def _others(seen: Observation, provider: ProviderView, launch: Launch) -> list[Machine]:
-    mine = [m for m in owned(seen, provider) if m.id != seen.memory.machine_id]
+    mine = [m for m in living(seen, provider, incarnation=1) if m.id != seen.memory.machine_id]
     if _recorded_is_shown(seen, provider):
         return mine
     if provider.snapshot is None or provider.snapshot.began < _record_began(seen):

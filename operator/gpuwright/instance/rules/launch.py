@@ -11,7 +11,7 @@ from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.instance_spec import PowerState
 from gpuwright.model.machine import Machine
-from gpuwright.model.memory import Launch, Outcome
+from gpuwright.model.memory import Launch, Memory, Outcome
 from gpuwright.model.provider_view import ProviderView
 from gpuwright.model.request import MachineRequest, request_for
 
@@ -47,8 +47,8 @@ def _adopt_by_annotation(seen: Observation, provider: ProviderView) -> Action | 
         return None
     machine = provider.snapshot.by_id.get(wanted) if provider.snapshot else None
     trail = seen.trail(wanted)
-    machine = machine or trail.machine
-    if machine is None and trail.looked is None:
+    machine = machine or seen.machine_under(wanted)
+    if machine is None and (trail.looked is None or seen.now - trail.looked >= STRANGER_LOOK_SECONDS):
         return LookAt(provider.ref, wanted)
     refusal = _adoption_refusal(seen, provider, machine)
     if refusal is not None or machine is None:
@@ -59,7 +59,7 @@ def _adopt_by_annotation(seen: Observation, provider: ProviderView) -> Action | 
 
 
 def _adoption_refusal(seen: Observation, provider: ProviderView, machine: Machine | None) -> str | None:
-    if machine is None:
+    if machine is None or not machine.alive:
         return f"there is no machine {seen.instance.adopt} to adopt: correct the annotation gpuwright.dev/adopt"
     if not provider.adoption_allowed:
         return "this cluster provider does not allow adoption: its owner can set spec.adoption to Allowed"
@@ -246,11 +246,16 @@ def write_intent(seen: Observation) -> Action | None:
     if seen.wishes is None:
         return Wait(Reason.WAITING, "waiting for the request to be made up", brief=True, seconds=1)
     memory = next_intent(seen, provider, seen.wishes, capacity_waited=_capacity_so_far(seen))
-    if len(memory.residue) > MAX_RESIDUE:
-        words = f"{MAX_RESIDUE} names were tried and are not yet proven absent: no other is tried before some are"
-        proof = drop_proven_residue(seen) or look_for_residue(seen)
-        return proof or Wait(Reason.PLACEMENT_FAILED, words, seconds=30)
-    return Record(memory, "intent", arms=Arms.SEND)
+    return make_room_for_names(seen, memory) or Record(memory, "intent", arms=Arms.SEND)
+
+
+def make_room_for_names(seen: Observation, intended: Memory) -> Action | None:
+    """Return what is done instead of one more attempt while the record has no room for another unproven name."""
+    if len(intended.residue) <= MAX_RESIDUE:
+        return None
+    words = f"{MAX_RESIDUE} names were tried and are not yet proven absent: no other is tried before some are"
+    proof = drop_proven_residue(seen) or look_for_residue(seen)
+    return proof or Wait(Reason.PLACEMENT_FAILED, words, seconds=30)
 
 
 def _capacity_so_far(seen: Observation) -> int:

@@ -14,7 +14,7 @@ from gpuwright.instance.rules.evidence import (
     settlement_remaining,
     waited,
 )
-from gpuwright.instance.rules.launch import capacity_waited
+from gpuwright.instance.rules.launch import capacity_waited, make_room_for_names
 from gpuwright.instance.rules.records import moment, next_intent
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
@@ -171,4 +171,4 @@ def send_again_what_was_never_made(seen: Observation) -> Action | None:
     if held is not None:
         return held
     memory = next_intent(seen, provider, seen.known_wishes, capacity_waited=int(capacity_waited(seen, launch)))
-    return Record(memory, "intent after settlement", arms=Arms.SEND)
+    return make_room_for_names(seen, memory) or Record(memory, "intent after settlement", arms=Arms.SEND)
