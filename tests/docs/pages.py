@@ -114,8 +114,8 @@ def rows(table: str) -> list[list[str]]:
 
 
 def pages() -> list[Page]:
-    """Return all documents of the project."""
-    return [Page(path) for path in sorted(DOCS.glob("*.md"))]
+    """Return all documents of the project: the README, and those in docs/."""
+    return [Page(ROOT / "README.md"), *(Page(path) for path in sorted(DOCS.glob("*.md")))]
 
 
 def page(name: str) -> Page:
