@@ -153,6 +153,7 @@ class _Assembly:
             self._clock,
             cluster=self._cluster,
             process=self._process,
+            watched=self._settings.watch_namespaces,
             random=self._random.random,
         )
 

@@ -32,7 +32,11 @@ STATES: Mapping[str, MachineState] = {
     "preempted": MachineState.PREEMPTED,
 }
 
-_NO_ROOM = {"capacity": Reason.CAPACITY_UNAVAILABLE, "no_placement": Reason.CAPACITY_UNAVAILABLE}
+_NO_ROOM = {
+    "capacity": Reason.CAPACITY_UNAVAILABLE,
+    "no_placement": Reason.CAPACITY_UNAVAILABLE,
+    "quota": Reason.QUOTA_EXCEEDED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +72,16 @@ def refusal_of(answer: Answer) -> Refusal:
 def raise_for_create(refusal: Refusal, spec: GatewaySpec, *, resent: bool, promises: bool) -> NoReturn:
     """Raise what a create that was not confirmed means; name conflicts are looked into before.
 
-    `promises` is False where the gateway has broken a promise of `outcomes` before: then none of them counts.
+    `promises` is False where a machine existed although an answer promised none: then no such answer is believed.
     """
     words = f"the gateway answered {refusal.status} {refusal.code}: {refusal.message}".rstrip(": ")
     promised = promises and spec.outcomes.get(refusal.status) is PromisedOutcome.NOT_COMMITTED
     if refusal.committed in {"yes", "unknown"}:
         raise Unknown(words)
     if refusal.shaped and refusal.code in _NO_ROOM:
+        if not promises:
+            raise Unknown(words)
         raise NotCommitted(words, reason=_NO_ROOM[refusal.code])
-    if refusal.shaped and refusal.code == "quota":
-        raise NotCommitted(words, reason=Reason.QUOTA_EXCEEDED)
     if refusal.status == 429 or (refusal.status == 503 and promised and refusal.retry_after is not None):
         raise Throttled(words, DEFAULT_RETRY_AFTER if refusal.retry_after is None else refusal.retry_after)
     if promised:
@@ -96,8 +100,9 @@ def _raise_for_status(refusal: Refusal, words: str, *, resent: bool, token: bool
     if refusal.status == 401:
         raise Rejected(words, Reason.CREDENTIALS_REJECTED)
     if refusal.status == 422 and resent and token:
-        # The token may be known with other parameters, which speaks for a machine, not against one.
-        raise Unknown(words)
+        # The token may be known with other parameters, which speaks for a machine, not against one. When that has
+        # settled too, the next attempt follows: the same token would be refused for ever.
+        raise Unknown(words, conflict=True)
     raise Rejected(words, Reason.REQUEST_REJECTED)
 
 

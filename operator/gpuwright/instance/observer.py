@@ -1,6 +1,6 @@
 """Gathers what one decision sees, and keeps what this process has witnessed. The only reads are here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +36,7 @@ class Observer:
         *,
         cluster: str,
         process: str,
+        watched: Sequence[str] = (),
         random: Callable[[], float],
     ) -> None:
         self._client = client
@@ -45,6 +46,7 @@ class Observer:
         self._clock = clock
         self._cluster = cluster
         self._process = process
+        self._watched = watched
         self._random = random
         self._witnesses: dict[str, Witness] = {}
         self._specs: dict[str, tuple[int, InstanceSpec | None, str]] = {}
@@ -172,10 +174,15 @@ class Observer:
             ).trail(instance.adopt).machine
             owner = machine.owner if machine else None
             if owner is not None:
-                # A namespace that is not watched cannot be judged: then its owner counts as alive.
-                body = self._cache.get(Key(INSTANCES.kind, owner.namespace, owner.name))
-                return owner.cluster != self._cluster or (body is not None and body["metadata"]["uid"] == owner.uid)
+                return self._may_be_alive(owner)
         return False
+
+    def _may_be_alive(self, owner: Owner) -> bool:
+        """Return whether the object may exist; another cluster or an unwatched namespace cannot be judged."""
+        if owner.cluster != self._cluster or (self._watched and owner.namespace not in self._watched):
+            return True
+        body = self._cache.get(Key(INSTANCES.kind, owner.namespace, owner.name))
+        return body is not None and body["metadata"]["uid"] == owner.uid
 
 
 def _parsed(spec: Mapping[str, Any]) -> tuple[InstanceSpec | None, str]:

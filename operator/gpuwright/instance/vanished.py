@@ -8,7 +8,8 @@ from gpuwright.adapters.desk import LedgerEntry, ProviderDesk
 from gpuwright.kube.client import ApiError
 from gpuwright.kube.events import Recorder
 from gpuwright.model.event_reasons import EventReason
-from gpuwright.model.memory import Memory, ProviderRef, parse_memory
+from gpuwright.model.machine import MachineState
+from gpuwright.model.memory import Memory, Outcome, ProviderRef, parse_memory
 from gpuwright.model.names import Owner
 from gpuwright.model.resources import INSTANCES, key_of
 from gpuwright.telemetry import Metrics
@@ -49,7 +50,7 @@ class Vanished:
             self._released.discard(uid)
             return
         memory = parse_memory(body.get("status") or {})
-        if memory.launch is None or not memory.names or memory.machine.get("state") == "Gone":
+        if memory.launch is None or not _may_have_left_something(memory):
             return
         lost = memory.machine_id or memory.launch.name
         note = f"{lost} lost its object, because somebody removed the finalizer: it may still bill"
@@ -72,3 +73,13 @@ class Vanished:
             await self._desk.enter(provider, key, entry)
         except ApiError as error:
             log.warning("a possible leak could not be written down", extra={"instance": str(key), "error": str(error)})
+
+
+def _may_have_left_something(memory: Memory) -> bool:
+    """Return whether anything on record may still exist: a machine, an unanswered create, or a name once tried."""
+    launch = memory.launch
+    if memory.residue:
+        return True
+    if launch is None or memory.machine.get("state") == str(MachineState.GONE):
+        return False
+    return launch.resent or launch.outcome is not Outcome.NOT_EXECUTED

@@ -31,13 +31,14 @@ class Trail:
     tombstones: frozenset[str] = frozenset()
     tombstone_began: float | None = None
     looked: float | None = None  # began of the newest direct look, whatever it showed
+    stranger: bool = False  # the newest direct look showed another owner's machine under the name
 
     def present(self, began: float, machine: Machine, *, direct: bool) -> "Trail":
         """Return the trail after a look that showed the machine; an older look changes nothing."""
         if self.newest is not None and began < self.newest:
             return self
         looked = began if direct else self.looked
-        return replace(self, shown=began, machine=machine, absences=(), looked=looked)
+        return replace(self, shown=began, machine=machine, absences=(), looked=looked, stranger=False)
 
     def absent(self, began: float, *, direct: bool) -> "Trail":
         """Return the trail after a look that did not show it. A long row of absences is thinned out."""
@@ -137,7 +138,7 @@ class Witness:
             case Present() | Absent():
                 # A name that another owner holds counts as absent: it is nobody's business of ours.
                 seen = trail.absent(began, direct=True) if counts else replace(trail, looked=began)
-                return self.with_trail(name, seen)
+                return self.with_trail(name, replace(seen, stranger=isinstance(sighting, Present)))
 
     def after_list(
         self, began: float, shown: Mapping[str, Machine], names: Iterable[str], *, counts: bool

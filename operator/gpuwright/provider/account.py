@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from gpuwright.adapters.contract import Adapter
+from gpuwright.adapters.contract import Adapter, NotAsked, NotLooked
 from gpuwright.model.clock import Clock
 from gpuwright.model.conditions import timestamp
 from gpuwright.model.errors import Blind, NotCommitted, NotExecuted, ProviderError, Unknown
@@ -69,6 +69,7 @@ class Account:
     counted_at: float = -1e9
     unreferenced_since: float | None = None
     resumed: bool = False  # the status of an earlier process was taken over
+    handled: str = ""  # the annotation reconcile-requested-at that was acted on last
 
     @property
     def reachable(self) -> bool:
@@ -92,6 +93,9 @@ class Caller:
         result = "ok"
         try:
             answer = await call
+        except (NotAsked, NotLooked) as error:
+            result = _word(error)
+            raise
         except (Blind, ProviderError) as error:
             result = _word(error)
             self._note(account, unhealthy=error.unhealthy, message=error.message)

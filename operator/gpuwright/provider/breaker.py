@@ -36,7 +36,9 @@ class Breaker:
     def after_failure(self, *, threshold: int, period: float, now: float, moment: str) -> "Breaker":
         """Return the breaker after a call that got no answer, or an answer that nothing explains."""
         failures = self.failures + 1
-        if self.closed and failures < threshold:
+        straggler = self.state is BreakerState.OPEN and now < self.probe_at
+        if straggler or (self.closed and failures < threshold):
+            # What was on its way when it opened fails, too, and says nothing of how the provider is by now.
             return replace(self, failures=failures)
         openings = 0 if self.closed else self.openings + 1
         pause = period * min(2**openings, LONGEST_PERIODS)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gpuwright.adapters.contract import Unbuildable
 from gpuwright.adapters.registry import KINDS, AdapterContext
 from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import Forbidden, KubeClient, NotFound
@@ -64,7 +65,11 @@ class Keeper:
         policy = AddressPolicy(self._allowed, private=account.key.kind == CLUSTER_PROVIDERS.kind)
         kind = KINDS[spec.type]
         context = AdapterContext(value, self._cluster, policy, account.promises)
-        account.adapter = kind.make(spec, context)
+        try:
+            account.adapter = kind.make(spec, context)
+        except Unbuildable as error:
+            account.spec, account.spec_error = None, str(error)
+            return
         account.place = provider_place(str(spec.type), kind.endpoint(spec), "", self._cluster)
         credentials.value, credentials.rejected, credentials.checked = value, "", False
 
@@ -114,9 +119,11 @@ class Keeper:
             secret = await self._secret(account)
             if secret is None or "deletionTimestamp" in secret["metadata"]:
                 return
+            same_value = self._value(account, secret) == account.credentials.value
             answer = await self._finalize(SECRETS.kind, secret, add=True)
             account.credentials.protected = True
-            account.credentials.version = _version(answer)
+            if same_value:
+                _move_version(account, _version(answer))
         if "deletionTimestamp" in body["metadata"]:
             return
         if FINALIZER_IN_USE not in (body["metadata"].get("finalizers") or ()):
@@ -188,6 +195,13 @@ class Keeper:
 
 def _version(secret: Mapping[str, Any]) -> str:
     return f"{secret['metadata']['uid']}/{secret['metadata']['resourceVersion']}"
+
+
+def _move_version(account: Account, version: str) -> None:
+    """Take note of a version with the same value: whoever is sure of the old one is sure of the new one."""
+    if account.confirmed_version == account.credentials.version:
+        account.confirmed_version = version
+    account.credentials.version = version
 
 
 def _providers_of(body: Mapping[str, Any]) -> set[Key]:

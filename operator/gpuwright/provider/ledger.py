@@ -24,9 +24,11 @@ def with_entry(status: Mapping[str, Any], entry: LedgerEntry, moment: str) -> di
         new = {"id": entry.machine_id, "name": entry.names[0], "ownerUID": entry.owner.uid, "sinceTime": moment}
         return {"retained": [*kept, new]}
     names = [name for name in entry.names if name] or [""]
-    leaks = [dict(known) for known in status.get("leaks") or () if known.get("name") not in names]
+    before = status.get("leaks") or ()
+    leaks = [dict(known) for known in before if known.get("name") not in names]
     added = [_leak(entry, name, entry.machine_id if number == 0 else "", moment) for number, name in enumerate(names)]
-    count = int(status.get("leakCount") or 0) + len(added)
+    # An entry whose write was not answered is made again.
+    count = int(status.get("leakCount") or 0) + len(leaks) + len(added) - len(before)
     return {"leaks": [*leaks, *added][-MAX_LEAKS:], "leakCount": count}
 
 

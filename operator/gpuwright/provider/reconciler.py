@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gpuwright.kube.cache import ObjectCache
-from gpuwright.kube.client import ApiError, Conflict, KubeClient, NotFound
+from gpuwright.kube.client import ApiError, Conflict, Forbidden, KubeClient, NotFound
 from gpuwright.kube.events import Recorder
 from gpuwright.kube.merge_patch import merge_patch
 from gpuwright.model.clock import Clock
@@ -76,10 +76,10 @@ class ProviderReconciler:
         before = _standing(account)
         await self._take_in(account, body)
         await self._look(account)
-        await self._guard(account, body)
-        if _standing(account) != before:
-            self._mark_instances(key)
         try:
+            await self._guard(account, body)
+            if _standing(account) != before:
+                self._mark_instances(key)
             await self._publish(account)
         except (Conflict, NotFound):
             await self._read_live(key)
@@ -95,16 +95,21 @@ class ProviderReconciler:
                 account.promises = True  # the spec has changed: its promises are believed anew
             account.spec, account.spec_error = parse_provider(account.key.kind, body)
             account.generation = generation
-            account.namespaces.clear()
+            account.wanted_namespaces |= account.namespaces.keys()
+            account.namespaces.clear()  # nobody is let in by what the spec said before
             account.credentials.value = ""
             account.credentials.read_at = -1e9
         if not account.resumed:
             _resume(account, body, now)
-        self._confirm(account, body)
+        asked = (body["metadata"].get("annotations") or {}).get(ANNOTATION_RECONCILE, "")
         period = float(account.spec.probe.period_seconds) if account.spec else 30.0
-        if now - account.credentials.read_at >= period:
-            account.namespaces.clear()
+        if now - account.credentials.read_at >= period or asked != account.handled:
+            users = {key.namespace for key in self._index.of(account.key)}
+            account.namespaces = {name: known for name, known in account.namespaces.items() if name in users}
+            account.wanted_namespaces |= account.namespaces.keys()
             await self._refresh(account, now)
+        if asked != account.handled:
+            self._confirm(account, asked)
         await self._find_namespaces(account)
 
     async def _refresh(self, account: Account, now: float) -> None:
@@ -118,13 +123,15 @@ class ProviderReconciler:
             account.probed_at = -1e9
             account.snapshot = None
 
-    def _confirm(self, account: Account, body: Mapping[str, Any]) -> None:
-        """A person has said that what is missing is gone, or that the new credentials show the right account."""
-        asked = (body["metadata"].get("annotations") or {}).get(ANNOTATION_RECONCILE, "")
-        if asked and asked != (body.get("status") or {}).get("lastHandledReconcileAt"):
+    def _confirm(self, account: Account, asked: str) -> None:
+        """A person has said that what is missing is gone, and that the credentials, as they are now, show the right
+        account.
+        """
+        account.handled = asked
+        if asked:
             account.absence = account.absence.confirm()
             account.confirmed_version = account.credentials.version
-            account.probed_at = account.credentials.read_at = -1e9
+            account.probed_at = -1e9
             self._mark_instances(account.key)
 
     async def _find_namespaces(self, account: Account) -> None:
@@ -133,15 +140,24 @@ class ProviderReconciler:
         wanted, account.wanted_namespaces = account.wanted_namespaces, set()
         if not isinstance(spec, ClusterProviderSpec):
             return
+        before = dict(account.namespaces)
         for name in wanted:
             allowed = spec.allowed_namespaces
             labels: Mapping[str, str] = {}
             if allowed is not None and allowed.selector is not None and name not in allowed.names:
-                namespace = await self._client.get(NAMESPACES, None, name)
-                labels = namespace["metadata"].get("labels") or {}
+                labels = await self._labels_of(name)
             account.namespaces[name] = allowed is not None and allowed.admit(name, labels)
-        if wanted:
+        if account.namespaces != before:
             self._mark_instances(account.key)
+
+    async def _labels_of(self, namespace: str) -> Mapping[str, str]:
+        """Return a namespace's labels; none where it is gone or may not be read: only the selector {} lets it in."""
+        try:
+            found = await self._client.get(NAMESPACES, None, namespace)
+        except (NotFound, Forbidden) as error:
+            log.info("a namespace could not be read", extra={"error": str(error)})
+            return {}
+        return found["metadata"].get("labels") or {}
 
     async def _look(self, account: Account) -> None:
         """Probe or list, whichever is due. A list that is answered is a probe, too."""
@@ -159,9 +175,13 @@ class ProviderReconciler:
         if adapter.capabilities.reads and self._list_due(account, now):
             await self._list(account)
         elif not account.online or (
-            not self._index.of(account.key) and now - account.probed_at >= spec.probe.period_seconds
+            not self._is_polled(account) and now - account.probed_at >= spec.probe.period_seconds
         ):
             await self._probe(account)
+
+    def _is_polled(self, account: Account) -> bool:
+        """Return whether lists tell of the provider's health anyway."""
+        return account.adapter is not None and account.adapter.capabilities.reads and bool(self._index.of(account.key))
 
     def _list_due(self, account: Account, now: float) -> bool:
         if account.spec is None:
@@ -207,10 +227,11 @@ class ProviderReconciler:
         account.credentials.checked = True
 
     def _blind(self, account: Account, error: Blind) -> None:
-        if error.rejected and not account.credentials.rejected:
-            account.credentials.rejected = error.message
+        if error.rejected:
             account.probed_at = self._clock.monotonic()
-            account.credentials.read_at = -1e9  # the Secret may have changed already
+            if not account.credentials.rejected:
+                account.credentials.read_at = -1e9  # the Secret may have changed already
+            account.credentials.rejected = error.message
         if not error.unhealthy:
             log.info("a read was not answered in full", extra={"provider": str(account.key), "error": error.message})
         account.refused = error.message if error.forbidden else ""
@@ -292,13 +313,13 @@ class ProviderReconciler:
         if now - account.counted_at >= COUNT_SECONDS or not counts:
             counts = self._counts(account.key)
             account.counted_at = now
-        handled = (body["metadata"].get("annotations") or {}).get(ANNOTATION_RECONCILE, "")
-        status = provider_status(account, body, counts, handled, self._clock.wall())
-        self._tell(account, body, status)
+        status = provider_status(account, body, counts, account.handled, self._clock.wall())
         change = merge_patch(before, status)
         if change:
             resource = BY_KIND[account.key.kind]
             self._cache.put(account.key.kind, await self._client.patch(resource, body, {"status": change}, status=True))
+            # Only now: where somebody was faster, the next pass would tell it a second time.
+            self._tell(account, body, status)
         self._metrics.provider_online.labels(str(account.key)).set(1 if account.reachable else 0)
 
     def _counts(self, provider: Key) -> dict[str, int]:
@@ -374,6 +395,7 @@ def _resume(account: Account, body: Mapping[str, Any], now: float) -> None:
     """
     status = body.get("status") or {}
     account.resumed = True
+    account.handled = str(status.get("lastHandledReconcileAt") or "")
     account.confirmed_version = str(status.get("credentialsVersion") or "")
     account.ever_reached = bool(account.confirmed_version) or _condition(status, ConditionType.ONLINE) == "True"
     breaker = status.get("breaker") or {}

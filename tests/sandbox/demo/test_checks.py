@@ -65,7 +65,7 @@ def test_other_names_than_foreseen_are_seen(answers: list[tuple[str, int]]) -> N
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("plain", "plain: 201"),
+        ("plain", "plain: 201 at the first try"),
         ("flaky-1", "flaky-1: 500, then 201 as -r2"),
         ("cut-early", "cut-early: lost, then 201 under the same name"),
         ("cut-late", "cut-late: lost, and never sent again"),

@@ -80,10 +80,12 @@ def held_back(seen: Observation, provider: ProviderView) -> Wait | None:
         return Wait(Reason.SECRET_NOT_FOUND, seen.wishes.message, seconds=30)
     hindrance = provider.hindrance
     if hindrance is not None:
-        return Wait(hindrance.reason, hindrance.message, seconds=60, stalled=hindrance.stalls)
+        brief = hindrance.reason is Reason.WAITING
+        return Wait(hindrance.reason, hindrance.message, seconds=60, stalled=hindrance.stalls, brief=brief)
     room = provider.room
     if not room.free or seen.wishes is None:
-        return Wait(room.reason, room.message or "waiting for room", seconds=room.retry_seconds, brief=True)
+        brief = room.reason is not Reason.LIMIT_REACHED
+        return Wait(room.reason, room.message or "waiting for room", seconds=room.retry_seconds, brief=brief)
     return None
 
 

@@ -84,7 +84,9 @@ def forget_when_asked(seen: Observation) -> Action | None:
     """
     if not seen.instance.forget:
         return None
-    names = seen.memory.names
+    launch = seen.launch
+    others = (launch.name,) if launch is not None and nothing_of_ours(launch) else ()
+    names = tuple(name for name in seen.memory.names if name not in others)
     provider = seen.provider if names else None
     if provider is not None:
         untried = tuple(name for name in names if name not in seen.witness.terminate_tried)
@@ -189,10 +191,20 @@ def terminate_what_exists(seen: Observation) -> Action | None:
 def _targets(seen: Observation, launch: Launch, provider: ProviderView) -> tuple[str, ...]:
     shown = [machine.name for machine in owned(seen, provider) if machine.alive]
     shown += [name for name in seen.memory.names if seen.machine_under(name) is not None]
-    recorded = [launch.name] if launch.outcome is Outcome.COMMITTED else []
+    mine = launch.outcome is Outcome.COMMITTED and not _is_anothers(seen, launch, provider)
+    recorded = [launch.name] if mine else []
     # Without reads a delete by name is the only look there is.
     blind = [] if provider.capabilities.reads or nothing_of_ours(launch) else list(seen.memory.names)
     return tuple(dict.fromkeys([*recorded, *shown, *blind]))
+
+
+def _is_anothers(seen: Observation, launch: Launch, provider: ProviderView) -> bool:
+    """Return whether a look shows that the name is another owner's now: nothing of theirs is touched."""
+    if launch.adopted:
+        return False
+    listed = provider.snapshot.by_name.get(launch.name) if provider.snapshot else None
+    listed_elsewhere = listed is not None and listed.owner_uid not in {"", seen.instance.owner.uid}
+    return listed_elsewhere or seen.trail(launch.name).stranger
 
 
 def _gone(seen: Observation, name: str, provider: ProviderView) -> bool:

@@ -123,13 +123,16 @@ def next_proof_look(seen: Observation, name: str, since: float, provider: Provid
         if looked is None or looked < since:
             # A machine takes its time to go: a look right after its terminate would only show that it is going.
             return max(0.0, since + FIRST_LOOK_SECONDS - seen.now) if name in seen.witness.terminated else 0.0
-        return max(0.0, looked + _patience(seen, since) - seen.now)
+        return max(0.0, looked + _patience(looked - since) - seen.now)
     return max(0.0, looks[0].began + spread - seen.now)
 
 
-def _patience(seen: Observation, since: float) -> float:
-    """Return the pause between looks at a machine that is still shown: short at first, then longer."""
-    return min(10.0, max(FIRST_LOOK_SECONDS, (seen.now - since) / 2))
+def _patience(shown_for: float) -> float:
+    """Return the pause after a look that still showed the machine: short at first, then longer.
+
+    By the age that it had in that look, not now: a pause that grows while it is waited for wakes us again and again.
+    """
+    return min(10.0, max(FIRST_LOOK_SECONDS, shown_for))
 
 
 def living(seen: Observation, provider: ProviderView, incarnation: int) -> tuple[Machine, ...]:

@@ -197,7 +197,9 @@ def retry_delay(seen: Observation, launch: Launch) -> float:
     Within a burst the base delay times the attempt; after it 10 s, doubling up to 300 s, full jitter.
     """
     policy = seen.spec.create_policy
-    tries = max(1, launch.attempt - seen.witness.burst_from)
+    # A burst begun in an earlier incarnation is over: attempts count anew.
+    begun = seen.witness.burst_from if seen.witness.burst_from < launch.attempt else 0
+    tries = max(1, launch.attempt - begun)
     if tries < policy.max_attempts:
         return policy.retry_base_delay_milliseconds / 1000 * tries * (1 + seen.jitter / 4)
     longest = min(LONGEST_WAIT, FIRST_LONG_WAIT * 2.0 ** min(tries - policy.max_attempts, 10))

@@ -15,11 +15,11 @@ from gpuwright.instance.rules.evidence import (
     waited,
 )
 from gpuwright.instance.rules.launch import capacity_waited, make_room_for_names
-from gpuwright.instance.rules.records import moment, next_intent
+from gpuwright.instance.rules.records import adopted_launch, finished_attempts, moment, next_intent
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.machine import Machine, MachineState
-from gpuwright.model.memory import Ending, EndingReason, Launch, Outcome
+from gpuwright.model.memory import Ending, EndingReason, Launch, Outcome, Residue
 from gpuwright.model.provider_view import ProviderView
 
 SHORTEST_SAVE = 60.0  # seconds between two writes of the waited time
@@ -33,9 +33,10 @@ def adopt_what_is_found(seen: Observation) -> Action | None:
     found = _found(seen, launch, provider)
     if found is None:
         return None
+    if found.name != launch.name:
+        return _take_over_under_another_name(seen, launch, provider, found)
     memory = replace(seen.memory, machine=found.recorded()).with_launch(
         outcome=Outcome.COMMITTED,
-        incarnation=found.incarnation if found.owner_uid else launch.incarnation,
         settled=True,
         conflict=False,
         reason=str(Reason.ADOPTED),
@@ -44,6 +45,27 @@ def adopt_what_is_found(seen: Observation) -> Action | None:
     )
     note = f"the answer to the create was lost; a look found machine {found.id} under {found.name}"
     return Record(memory, "found by a look", event=EventReason.ADOPTED, note=note)
+
+
+def _take_over_under_another_name(
+    seen: Observation, launch: Launch, provider: ProviderView, found: Machine
+) -> Record | None:
+    """An earlier name has a machine after all. It becomes the recorded one, but only once the present send has settled:
+    until then a machine may appear under the present name, too.
+    """
+    if settled_at(seen, launch, provider) is None:
+        return None
+    kept = tuple(entry for entry in seen.memory.residue if entry.name != found.name)
+    tried = Residue(launch.name, launch.provider, launch.place, launch.placement, launch.intended)
+    memory = replace(
+        seen.memory,
+        launch=replace(adopted_launch(seen, found, by_person=False), send=launch.send),
+        machine=found.recorded(),
+        residue=(*kept, tried),
+        attempts=finished_attempts(seen),
+    )
+    note = f"machine {found.id} exists under {found.name}, a name tried before"
+    return Record(memory, "found under another name", event=EventReason.ADOPTED, note=note)
 
 
 def _found(seen: Observation, launch: Launch, provider: ProviderView) -> Machine | None:

@@ -1,0 +1,186 @@
+"""One action, one effect: gated, and what this process then knows."""
+
+import pytest
+from tests.builders import REF, N
+from tests.instance.test_sending import KEY, Stage
+
+from gpuwright.instance.actions import (
+    Action,
+    AskList,
+    EnterLedger,
+    LookAt,
+    Nothing,
+    Power,
+    ReadLive,
+    RemoveFinalizer,
+    Terminate,
+    Wait,
+)
+from gpuwright.instance.observation import Observation
+from gpuwright.instance.witness import Witness
+from gpuwright.model.conditions import Reason
+from gpuwright.model.errors import Rejected, Unknown
+from gpuwright.model.event_reasons import EventReason
+from gpuwright.model.names import FINALIZER_MACHINE
+
+TERMINATE = Terminate(REF, N)
+
+
+async def a_running_stage() -> Stage:
+    """Return a stage with a machine on record, and a process that knows nothing that it may do."""
+    stage = Stage()
+    await stage.reconcile()
+    stage.desk.calls.clear()
+    return stage
+
+
+async def act(stage: Stage, *actions: Action) -> tuple[float | None, Witness]:
+    """Carry the actions out one after the other; return what the last answered, and what the process knows."""
+    delay = None
+    for action in actions:
+        delay = await stage.effects.act(await seen_by(stage), action)
+    return delay, (await seen_by(stage)).witness
+
+
+async def seen_by(stage: Stage) -> Observation:
+    seen = await stage.observer.observe(KEY)
+    assert seen is not None
+    return seen
+
+
+async def test_a_terminate_without_arms_is_not_called() -> None:
+    stage = await a_running_stage()
+    _delay, knows = await act(stage, TERMINATE)
+    assert (stage.desk.calls, knows.terminated) == ([], {})
+
+
+async def test_a_live_read_opens_the_window_for_a_terminate() -> None:
+    stage = await a_running_stage()
+    _delay, knows = await act(stage, ReadLive(), TERMINATE)
+    assert stage.desk.calls == [f"delete {N}"]
+    assert (knows.terminated, knows.tries) == ({N: stage.clock.monotonic()}, 0)
+
+
+@pytest.mark.parametrize(
+    ("late", "called"),
+    [
+        pytest.param(1.9, True, id="just before"),
+        pytest.param(2.0, False, id="at"),
+        pytest.param(2.1, False, id="after"),
+    ],
+)
+async def test_a_terminate_after_its_window_is_not_called_and_wants_a_fresh_read(late: float, called: bool) -> None:
+    stage = await a_running_stage()
+    await act(stage, ReadLive())
+    stage.clock.advance(late)
+    _delay, knows = await act(stage, TERMINATE)
+    assert bool(stage.desk.calls) is called
+    assert (knows.armed is not None) is called
+
+
+async def test_a_refused_terminate_counts_as_tried_only() -> None:
+    stage = await a_running_stage()
+    stage.desk.refusals.append(Unknown("502"))
+    _delay, knows = await act(stage, ReadLive(), TERMINATE)
+    assert (set(knows.terminate_tried), knows.terminated, knows.tries) == ({N}, {}, 1)
+
+
+async def test_not_found_is_no_accepted_terminate() -> None:
+    stage = await a_running_stage()
+    stage.desk.machines.clear()
+    _delay, knows = await act(stage, ReadLive(), TERMINATE)
+    assert (set(knows.terminate_tried), knows.terminated) == ({N}, {})
+
+
+async def test_a_live_read_of_an_object_that_is_gone_opens_nothing() -> None:
+    stage = await a_running_stage()
+    seen = await seen_by(stage)
+    stage.delete(by_force=True)
+    await stage.effects.act(seen, ReadLive())
+    assert stage.observer.witness(seen.instance).armed is None
+    assert stage.cache.get(KEY) is None
+
+
+async def test_a_power_call_takes_its_arms_along() -> None:
+    stage = await a_running_stage()
+    _delay, knows = await act(stage, ReadLive(), Power(REF, N, on=False))
+    assert stage.desk.calls == [f"power {N} False"]
+    assert (knows.armed, knows.powered_at, stage.desk.asked_lists) == (None, stage.clock.monotonic(), 1)
+
+
+async def test_a_power_call_without_an_open_window_is_not_made() -> None:
+    stage = await a_running_stage()
+    _delay, knows = await act(stage, Power(REF, N, on=False))
+    assert (stage.desk.calls, knows.powered_at) == ([], -1e9)
+
+
+@pytest.mark.parametrize(("on", "refused"), [(True, "no host"), (False, "")], ids=["on", "off"])
+async def test_only_a_refused_start_is_remembered_as_refused_for_good(on: bool, refused: str) -> None:
+    stage = await a_running_stage()
+    stage.desk.refusals.append(Rejected("no host", Reason.REQUEST_REJECTED))
+    _delay, knows = await act(stage, ReadLive(), Power(REF, N, on=on))
+    assert knows.power_refused == refused
+
+
+async def test_a_look_is_remembered() -> None:
+    stage = await a_running_stage()
+    stage.clock.advance(1)
+    _delay, knows = await act(stage, LookAt(REF, N))
+    assert knows.trail(N).looked == stage.clock.monotonic()
+
+
+async def test_an_absence_that_does_not_count_is_not_remembered_as_one() -> None:
+    stage = await a_running_stage()
+    stage.desk.machines.clear()
+    stage.desk.changes = {"absence_counts": False}
+    stage.clock.advance(1)
+    _delay, knows = await act(stage, LookAt(REF, N))
+    assert (knows.trail(N).absences, knows.trail(N).looked) == ((), stage.clock.monotonic())
+
+
+async def test_a_list_is_asked_for_once() -> None:
+    stage = await a_running_stage()
+    delay, _knows = await act(stage, AskList(REF, "looking"))
+    assert (delay, stage.desk.asked_lists) == (30.0, 1)
+
+
+async def test_what_is_entered_in_the_ledger_is_remembered_as_written() -> None:
+    stage = await a_running_stage()
+    _delay, knows = await act(stage, EnterLedger(REF, (N,), "i-1", retained=True))
+    assert knows.ledger_written
+    assert [(entry.machine_id, entry.retained) for entry in stage.desk.ledger] == [("i-1", True)]
+
+
+async def test_release_takes_our_finalizer_only_and_is_no_forced_forget() -> None:
+    stage = await a_running_stage()
+    stage.change({"metadata": {"finalizers": [FINALIZER_MACHINE, "theirs"]}}, told=True)
+    seen = await seen_by(stage)
+    await stage.effects.act(seen, RemoveFinalizer("proven"))
+    assert stage.body is not None
+    assert stage.body["metadata"]["finalizers"] == ["theirs"]
+    assert (stage.spawned, stage.count("gpuwright_possible_leaks_total")) == ([], 0)
+
+
+async def test_a_forced_forget_is_counted() -> None:
+    stage = await a_running_stage()
+    await stage.effects.act(await seen_by(stage), RemoveFinalizer("forgotten", event=EventReason.FORGOTTEN))
+    assert stage.count("gpuwright_possible_leaks_total") == 1
+
+
+async def test_without_a_slot_no_intent_is_written() -> None:
+    stage = Stage()
+    stage.desk.slots = -1
+    assert await stage.reconcile() == 1.0
+    assert (stage.outcomes, stage.desk.calls) == ([], [])
+
+
+async def test_a_slot_is_given_back_when_the_pass_ends() -> None:
+    stage = await a_running_stage()
+    assert stage.desk.slots == 1
+
+
+@pytest.mark.parametrize("action", [Wait(Reason.WAITING, ""), Nothing()], ids=["wait", "nothing"])
+async def test_what_is_no_effect_is_a_defect(action: Action) -> None:
+    stage = await a_running_stage()
+    with pytest.raises(AssertionError, match="is no effect"):
+        await act(stage, action)

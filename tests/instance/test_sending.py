@@ -1,0 +1,346 @@
+"""A create is sent once, within its window, and what became of it is never lost."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from tests.builders import (
+    NOW,
+    OWNER,
+    PROCESS,
+    REF,
+    N,
+    a_machine,
+    a_snapshot,
+    an_empty_provider_view,
+)
+from tests.engine.manual_clock import ManualClock
+from tests.kube.fake_api import Body, FakeApi, an_instance
+
+from gpuwright.adapters.contract import Created, Deletion, Gate, NotAsked
+from gpuwright.adapters.desk import LedgerEntry
+from gpuwright.instance.effects import Effects
+from gpuwright.instance.observer import Observer
+from gpuwright.instance.reconciler import InstanceReconciler
+from gpuwright.instance.secrets import SecretReader
+from gpuwright.instance.sending import Sending
+from gpuwright.instance.vanished import Vanished
+from gpuwright.instance.writer import StatusWriter
+from gpuwright.kube.cache import ObjectCache
+from gpuwright.kube.client import Conflict, NoAnswer
+from gpuwright.kube.events import Recorder
+from gpuwright.model.conditions import Reason
+from gpuwright.model.errors import NotCommitted, ProviderError, Rejected, Throttled, Unknown
+from gpuwright.model.machine import Absent, Machine, Present, Sighting
+from gpuwright.model.memory import ProviderRef
+from gpuwright.model.names import FINALIZER_MACHINE, owner_labels
+from gpuwright.model.provider_view import Hindrance, ProviderView
+from gpuwright.model.request import MachineRequest
+from gpuwright.model.resources import INSTANCES, Key
+from gpuwright.telemetry import Metrics
+
+KEY = Key(INSTANCES.kind, OWNER.namespace, OWNER.name)
+Happening = Callable[[], object]
+
+
+@dataclass
+class TinyDesk:
+    """One provider in memory. `calls` has what was asked of it, `during_create` what happens before it answers."""
+
+    clock: ManualClock
+    machines: dict[str, Machine] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    ledger: list[LedgerEntry] = field(default_factory=list)
+    answers: list[ProviderError] = field(default_factory=list)
+    refusals: list[ProviderError] = field(default_factory=list)
+    before_gate: list[Happening] = field(default_factory=list)
+    during_create: list[Happening] = field(default_factory=list)
+    slots: int = 1
+    asked_lists: int = 0
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    def view(self, ref: ProviderRef, asker: Key) -> ProviderView | Hindrance | None:
+        snapshot = a_snapshot(*self.machines.values(), began=self.clock.monotonic())
+        return an_empty_provider_view(
+            **{"snapshot": snapshot, "visible_seconds": self.clock.monotonic()} | self.changes
+        )
+
+    def reserve(self, ref: ProviderRef, asker: Key) -> bool:
+        self.slots -= 1 if self.slots else 0
+        return self.slots >= 0
+
+    def release(self, ref: ProviderRef, asker: Key) -> None:
+        self.slots += 1
+
+    def ask_list(self, ref: ProviderRef, asker: Key) -> None:
+        self.asked_lists += 1
+
+    def _passes(self, gate: Gate) -> None:
+        while self.before_gate:
+            self.before_gate.pop(0)()
+        if not gate():
+            raise NotAsked("the window is over")
+
+    async def create(self, ref: ProviderRef, asker: Key, request: MachineRequest, gate: Gate) -> Created:
+        self._passes(gate)
+        self.calls.append(f"create {request.name}")
+        while self.during_create:
+            self.during_create.pop(0)()
+        if self.answers:
+            raise self.answers.pop(0)
+        labels = owner_labels(request.owner, request.incarnation)
+        machine = a_machine(id=f"i-{len(self.calls)}", name=request.name, labels=labels)
+        self.machines[request.name] = machine
+        return Created(machine)
+
+    async def look(self, ref: ProviderRef, asker: Key, name: str, gate: Gate) -> tuple[float, Sighting]:
+        self.calls.append(f"look {name}")
+        machine = self.machines.get(name)
+        return self.clock.monotonic(), Present(machine) if machine else Absent()
+
+    async def delete(self, ref: ProviderRef, asker: Key, name: str, gate: Gate) -> Deletion:
+        self._passes(gate)
+        self.calls.append(f"delete {name}")
+        if self.refusals:
+            raise self.refusals.pop(0)
+        return Deletion.ACCEPTED if self.machines.pop(name, None) else Deletion.NOT_FOUND
+
+    async def power(self, ref: ProviderRef, asker: Key, name: str, gate: Gate, *, on: bool) -> None:
+        self._passes(gate)
+        self.calls.append(f"power {name} {on}")
+        if self.refusals:
+            raise self.refusals.pop(0)
+
+    async def enter(self, ref: ProviderRef, asker: Key, entry: LedgerEntry) -> None:
+        self.ledger.append(entry)
+
+    def promise_broken(self, ref: ProviderRef, asker: Key, note: str) -> None:
+        self.calls.append("promise broken")
+
+
+class Stage:
+    """One object in an API server, one provider, and everything between them."""
+
+    def __init__(self, api: FakeApi | None = None, **spec: Any) -> None:
+        self.metrics = Metrics()
+        self.api = api or FakeApi()
+        self.clock = ManualClock(NOW)
+        self.desk = TinyDesk(self.clock)
+        self.cache = ObjectCache()
+        self.accepting = True
+        self.spawned: list[Any] = []
+        recorder = Recorder(self.api, self.clock, self.metrics, "operator")
+        self.observer = Observer(
+            self.api,
+            self.cache,
+            self.desk,
+            SecretReader(self.api),
+            self.clock,
+            cluster=OWNER.cluster,
+            process=PROCESS,
+            random=lambda: 0.5,
+        )
+        self.writer = StatusWriter(self.api, self.api, self.cache, self.metrics)
+        sending = Sending(self.observer, self.writer, self.desk, recorder, self.clock, self.metrics)
+        self.vanished = Vanished(
+            self.desk,
+            recorder,
+            self.metrics,
+            cluster=OWNER.cluster,
+            forget=self.observer.forget,
+            spawn=self.spawned.append,
+        )
+        self.effects = Effects(
+            self.api,
+            self.cache,
+            self.observer,
+            self.writer,
+            self.desk,
+            sending,
+            recorder,
+            self.clock,
+            self.metrics,
+            self.vanished,
+        )
+        self.reconciler = InstanceReconciler(self.observer, self.effects, self.writer, accepting=lambda: self.accepting)
+        body = an_instance(**spec)
+        body["metadata"]["uid"] = OWNER.uid
+        self.cache.put(INSTANCES.kind, self.api.add(INSTANCES, body))
+
+    async def reconcile(self) -> float | None:
+        return await self.reconciler.reconcile(KEY)
+
+    @property
+    def body(self) -> Body | None:
+        return self.api.now(INSTANCES, OWNER.namespace, OWNER.name)
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        assert self.body is not None
+        status: Mapping[str, Any] = self.body.get("status") or {}
+        return status
+
+    def condition(self, name: str) -> tuple[str, str]:
+        return next((c["status"], c["reason"]) for c in self.status["conditions"] if c["type"] == name)
+
+    def change(self, change: Mapping[str, Any], *, told: bool = False) -> None:
+        """Change the object as somebody else; `told`: the watch has shown it already."""
+        body = self.api.change(INSTANCES, OWNER.namespace, OWNER.name, change)
+        if told:
+            self.cache.put(INSTANCES.kind, body)
+
+    def delete(self, *, by_force: bool = False) -> None:
+        if by_force:
+            self.change({"metadata": {"finalizers": []}})
+        self.api.delete(INSTANCES, OWNER.namespace, OWNER.name)
+
+    @property
+    def outcomes(self) -> list[str]:
+        """Return the outcomes that were written, one after the other."""
+        launches = [(write.body.get("status") or {}).get("launch") or {} for write in self.api.writes]
+        return [launch["outcome"] for launch in launches if "outcome" in launch]
+
+    def count(self, name: str) -> float:
+        samples = [s for metric in self.metrics.registry.collect() for s in metric.samples if s.name == name]
+        return sum(sample.value for sample in samples)
+
+
+async def test_a_machine_is_made_and_recorded_with_one_create() -> None:
+    stage = Stage()
+    await stage.reconcile()
+    assert stage.desk.calls == [f"create {N}"]
+    assert stage.outcomes == ["Intended", "Committed"]
+    assert (stage.status["machine"]["id"], stage.condition("Ready")) == ("i-1", ("True", "Running"))
+    assert stage.body is not None
+    assert stage.body["metadata"]["finalizers"] == [FINALIZER_MACHINE]
+
+
+async def test_the_intent_is_on_record_when_the_create_leaves() -> None:
+    stage = Stage()
+    seen: list[str] = []
+    stage.desk.before_gate.append(lambda: seen.append(stage.status["launch"]["outcome"]))
+    await stage.reconcile()
+    assert seen == ["Intended"]
+
+
+async def test_a_conflict_at_the_outcome_is_written_on_top_of() -> None:
+    stage = Stage()
+    stage.desk.during_create.append(lambda: stage.change({"metadata": {"annotations": {"note": "theirs"}}}))
+    await stage.reconcile()
+    assert stage.desk.calls == [f"create {N}"]
+    assert stage.status["launch"]["outcome"] == "Committed"
+    assert stage.body is not None
+    assert stage.body["metadata"]["annotations"] == {"note": "theirs"}
+
+
+async def test_an_outcome_is_written_again_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def at_once(seconds: float) -> None:
+        assert seconds > 0
+
+    monkeypatch.setattr(asyncio, "sleep", at_once)
+    stage = Stage()
+    lose = NoAnswer("the connection was reset")
+    stage.desk.during_create.append(lambda: stage.api.fail(lose, "PATCH", "/status", times=3))
+    await stage.reconcile()
+    assert (stage.desk.calls, stage.status["launch"]["outcome"]) == ([f"create {N}"], "Committed")
+
+
+async def test_a_machine_made_under_another_send_is_terminated_and_entered_as_a_leak() -> None:
+    stage = Stage()
+    stage.desk.during_create.append(lambda: stage.change({"status": {"launch": {"send": 9, "sentBy": "other"}}}))
+    await stage.reconcile()
+    assert stage.desk.calls[:2] == [f"create {N}", f"delete {N}"]
+    (entry,) = stage.desk.ledger
+    assert (entry.names, entry.machine_id, entry.retained, entry.owner) == ((N,), "i-1", False, OWNER)
+    assert stage.status["launch"]["send"] == 9
+    assert stage.count("gpuwright_possible_leaks_total") == 1
+
+
+async def test_a_machine_made_for_an_object_that_is_gone_is_terminated_and_entered_as_a_leak() -> None:
+    stage = Stage()
+    stage.desk.during_create.append(lambda: stage.delete(by_force=True))
+    await stage.reconcile()
+    assert stage.desk.calls[:2] == [f"create {N}", f"delete {N}"]
+    assert [entry.machine_id for entry in stage.desk.ledger] == ["i-1"]
+    assert stage.desk.machines == {}
+
+
+async def test_another_object_of_the_same_name_does_not_get_the_outcome() -> None:
+    stage = Stage()
+
+    def replaced() -> None:
+        stage.delete(by_force=True)
+        stage.api.add(INSTANCES, an_instance())
+
+    stage.desk.during_create.append(replaced)
+    await stage.reconcile()
+    assert stage.desk.calls[:2] == [f"create {N}", f"delete {N}"]
+    assert "launch" not in stage.status
+
+
+@pytest.mark.parametrize("suspended", [False, True], ids=["late", "suspended"])
+@pytest.mark.parametrize(
+    ("late", "sent"),
+    [
+        pytest.param(1.9, True, id="just before"),
+        pytest.param(2.0, False, id="at"),
+        pytest.param(2.1, False, id="after"),
+    ],
+)
+async def test_nothing_is_sent_once_the_window_is_closed(late: float, sent: bool, suspended: bool) -> None:
+    stage = Stage()
+    pass_time = stage.clock.sleep if suspended else stage.clock.advance
+    stage.desk.before_gate.append(lambda: pass_time(late))
+    await stage.reconcile()
+    assert stage.outcomes[:2] == ["Intended", "Committed" if sent else "NotExecuted"]
+    # What was never sent is announced and sent again under the same name.
+    assert (stage.desk.calls, stage.status["launch"]["send"]) == ([f"create {N}"], 1 if sent else 2)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "reason"),
+    [
+        pytest.param(NotCommitted("500"), "NotCommitted", "PlacementFailed", id="a promise"),
+        pytest.param(Unknown("reset"), "Unknown", "OutcomeUnknown", id="a lost answer"),
+        pytest.param(Unknown("409", conflict=True), "NotCommitted", "NameConflict", id="a conflict never tried before"),
+        pytest.param(Throttled("429", 30), "NotExecuted", "Throttled", id="throttled"),
+        pytest.param(Rejected("400", Reason.REQUEST_REJECTED), "NotExecuted", "RequestRejected", id="rejected"),
+    ],
+)
+async def test_each_answer_is_recorded_as_what_it_is(error: ProviderError, outcome: str, reason: str) -> None:
+    stage = Stage()
+    stage.desk.answers.append(error)
+    await stage.reconcile()
+    assert stage.outcomes[:2] == ["Intended", outcome]
+    written = [(write.body.get("status") or {}).get("launch") or {} for write in stage.api.writes]
+    assert reason in [launch.get("reason") for launch in written]
+    assert stage.count("gpuwright_creates_total") >= 1
+
+
+async def test_a_lost_answer_is_looked_for_and_never_sent_again_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    stage = Stage()
+    stage.desk.answers.append(Unknown("reset"))
+    await stage.reconcile()
+    assert stage.desk.calls == [f"create {N}", f"look {N}"]
+    assert stage.condition("Launched") == ("False", "OutcomeUnknown")
+    assert [record.outcome for record in caplog.records if hasattr(record, "outcome")] == ["Unknown"]
+
+
+async def test_throttled_waits_for_as_long_as_it_was_asked_to() -> None:
+    stage = Stage()
+    stage.desk.answers.append(Throttled("429", 30))
+    assert await stage.reconcile() == 30
+    stage.clock.advance(30)
+    await stage.reconcile()
+    assert stage.desk.calls == [f"create {N}", f"create {N}"]
+
+
+async def test_somebody_faster_at_the_intent_means_that_nothing_is_sent_on_it() -> None:
+    stage = Stage()
+    stage.api.fail(Conflict("409"), "PATCH", "/status")
+    assert await stage.reconcile() == 0.0
+    assert (stage.desk.calls, REF.name in str(stage.status)) == ([], False)

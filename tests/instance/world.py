@@ -1,0 +1,333 @@
+"""A small world in virtual time: one object in an API server, one provider, operators that crash, sleep and lag.
+
+A World is frozen; each method returns the world after something happened that no operator did. What operators do is in
+course.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.builders import BLIND_CAPABILITIES, CAPABILITIES, OWNER, PROVIDER_SPEC, REF, WALL, a_provider_spec, a_spec
+from tests.instance.far_side import FarSide, Fate
+
+from gpuwright.adapters.contract import Created
+from gpuwright.instance.actions import Record, Send
+from gpuwright.instance.observation import Instance, Observation
+from gpuwright.instance.observer import _shown, _untagged
+from gpuwright.instance.witness import Armed, Witness
+from gpuwright.kube.merge_patch import merge_patch
+from gpuwright.model.errors import Blind
+from gpuwright.model.instance_spec import InstanceSpec
+from gpuwright.model.machine import Machine, MachineState, Snapshot
+from gpuwright.model.memory import Memory, parse_memory
+from gpuwright.model.names import FINALIZER_MACHINE, Owner, owner_labels
+from gpuwright.model.provider_spec import ProviderSpec
+from gpuwright.model.provider_view import Hindrance, ProviderView, Room
+from gpuwright.model.request import Wishes
+from gpuwright.model.resources import INSTANCES, Key
+from gpuwright.provider.absence import MassAbsence
+
+Body = Mapping[str, Any]
+
+KEY = Key(INSTANCES.kind, OWNER.namespace, OWNER.name)
+NEVER = 1e12
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A record on its way to the API server. `armed` is from before it left."""
+
+    base: Body
+    status: Body
+    action: Record
+    armed: Armed | None
+    kept: bool = False  # the API server has it; its answer is still to come
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A create whose window is still to be checked, and that then leaves."""
+
+    seen: Observation
+    action: Send
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A create was answered; what became of it is still to be recorded."""
+
+    seen: Observation
+    memory: Memory
+    created: Created | None
+
+
+Doing = Writing | Leaving | Answered
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One process: all of it but its name is lost in a crash."""
+
+    process: str
+    cached: Body | None = None
+    witness: Witness | None = None
+    snapshot: Snapshot | None = None
+    listed: float = -NEVER
+    absence: MassAbsence = field(default_factory=MassAbsence)
+    doing: Doing | None = None
+    rests_until: float = 0.0
+    slept: float = 0.0  # seconds in which its monotonic clock stood still
+    deaf: bool = False  # its watch shows nothing new
+
+
+def new_body(**spec: Any) -> Body:
+    """Return the object as a user has just created it."""
+    metadata = {"namespace": OWNER.namespace, "name": OWNER.name, "uid": OWNER.uid, "resourceVersion": "1"}
+    manifest = a_spec(**spec).model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {"metadata": {**metadata, "generation": 1}, "spec": manifest, "status": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything there is. `fates` are those of the coming creates; when they are spent, creates succeed."""
+
+    now: float = 1000.0
+    stored: Body | None = field(default_factory=new_body)
+    far: FarSide = field(default_factory=FarSide)
+    fates: tuple[Fate, ...] = ()
+    operators: Mapping[str, Operator] = field(default_factory=lambda: {"A": Operator("A1", new_body())})
+    provider: ProviderSpec = PROVIDER_SPEC
+    hindrance: Hindrance | None = None
+    guarded: bool = True  # writes carry the resourceVersion that they were decided on
+    neighbours: int = 0  # machines of other objects at the same provider, all on record
+    secret: str = "1"  # the version of the Secret that the request takes from
+    sent: tuple[str, ...] = ()  # names, in the order in which their creates left
+    ledger: tuple[str, ...] = ()  # ids that were let go without proof, or kept
+    proofs: tuple[str, ...] = ()  # why finalizers went
+    most: int = 0  # the most machines of our object that ever billed at once
+
+    @property
+    def memory(self) -> Memory:
+        """Return what is on record."""
+        return parse_memory((self.stored or {}).get("status") or {})
+
+    @property
+    def alive(self) -> tuple[str, ...]:
+        """Return the ids of our machines that bill now."""
+        return tuple(vm.id for vm in self.far.alive_of(OWNER.uid))
+
+    @property
+    def gone(self) -> bool:
+        """Return whether the object is gone."""
+        return self.stored is None
+
+    @property
+    def leaked(self) -> tuple[str, ...]:
+        """Return the ids of our machines that go on billing although the object is gone and nothing tells of them."""
+        ours = self.far.alive_of(OWNER.uid)
+        return tuple(vm.id for vm in ours if self.gone and vm.dies is None and vm.id not in self.ledger)
+
+    @property
+    def finalized(self) -> bool:
+        """Return whether our finalizer is on the object."""
+        return self.stored is not None and FINALIZER_MACHINE in (self.stored["metadata"].get("finalizers") or ())
+
+    def passes(self, seconds: float) -> "World":
+        """Return the world after this time, in which no operator did anything."""
+        return replace(self.at(self.far.until(self.now + seconds)), now=self.now + seconds)
+
+    def at(self, far: FarSide) -> "World":
+        """Return the world with another far side; the most machines at once are counted here."""
+        return replace(self, far=far, most=max(self.most, len(far.alive_of(OWNER.uid))))
+
+    def provider_is(self, **changes: Any) -> "World":
+        """Return the world with a provider that behaves differently from now on."""
+        return self.at(replace(self.far, **changes))
+
+    def operator(self, who: str, **changes: Any) -> "World":
+        """Return the world with one operator changed, or a new one that has just listed the objects."""
+        known = self.operators.get(who) or Operator(f"{who}1", self.stored)
+        return replace(self, operators={**self.operators, who: replace(known, **changes)})
+
+    def resumes(self, who: str, operator: Operator) -> "World":
+        """Return the world with an operator as it was when it stood still."""
+        return replace(self, operators={**self.operators, who: operator})
+
+    def crashes(self, who: str) -> "World":
+        """Return the world after an operator died and was started again."""
+        number = int(self.operators[who].process[1:]) + 1
+        return replace(self, operators={**self.operators, who: Operator(f"{who}{number}", self.stored)})
+
+    def stops(self, who: str) -> "World":
+        """Return the world without this operator."""
+        return replace(self, operators={name: op for name, op in self.operators.items() if name != who})
+
+    def sleeps(self, who: str, seconds: float) -> "World":
+        """Return the world after an operator's machine was suspended: its monotonic clock stood still."""
+        return self.operator(who, slept=self.operators[who].slept + seconds).passes(seconds)
+
+    def user(self, **metadata: Any) -> "World":
+        """Return the world after a user changed the object's metadata."""
+        if self.stored is None:
+            return self
+        return self.store({**self.stored, "metadata": {**self.stored["metadata"], **metadata}})
+
+    def annotated(self, name: str, value: str) -> "World":
+        """Return the world after `kubectl annotate`."""
+        return self.user(annotations={name: value})
+
+    def deleted(self) -> "World":
+        """Return the world after `kubectl delete`."""
+        after = self.user(deletionTimestamp="2026-11-22T00:00:00Z")
+        return after if after.finalized else replace(after, stored=None)
+
+    def edited(self, **spec: Any) -> "World":
+        """Return the world after a user changed the spec."""
+        if self.stored is None:
+            return self
+        metadata = {**self.stored["metadata"], "generation": self.stored["metadata"]["generation"] + 1}
+        return self.store({**self.stored, "metadata": metadata, "spec": {**self.stored["spec"], **spec}})
+
+    def restored(self, status: Body) -> "World":
+        """Return the world after an older status came back, from a backup or by a careless replace."""
+        return self if self.stored is None else self.store({**self.stored, "status": status})
+
+    def dies(self, machine_id: str, *, leaves: bool = True) -> "World":
+        """Return the world after a machine ended by itself; `leaves`: a tombstone, where the provider has those."""
+        if leaves:
+            return self.at(self.far.changing(machine_id, died=self.now, shown_until=self.now + self.far.afterglow))
+        return self.provider_is(vms=tuple(vm for vm in self.far.vms if vm.id != machine_id))
+
+    def settings(self, **changes: Any) -> "World":
+        """Return the world after the provider object was edited."""
+        return replace(self, provider=a_provider_spec(**changes))
+
+    def store(self, body: Body) -> "World":
+        """Return the world after the API server has taken a new version of the object."""
+        version = str(int(body["metadata"]["resourceVersion"]) + 1)
+        return replace(self, stored={**body, "metadata": {**body["metadata"], "resourceVersion": version}})
+
+    def refuses(self, base: Body) -> bool:
+        """Return whether a write decided on this version is refused: the object is gone, or somebody was faster."""
+        if self.stored is None:
+            return True
+        return self.guarded and self.stored["metadata"]["resourceVersion"] != base["metadata"]["resourceVersion"]
+
+    def patched(self, base: Body, status: Body) -> "World":
+        """Return the world after the change from the status of `base` to this status was merged."""
+        if self.stored is None:
+            return self
+        change = merge_patch(base.get("status") or {}, status)
+        return self.store({**self.stored, "status": _merged(self.stored["status"], change)})
+
+    def with_finalizer(self, *, on: bool) -> "World":
+        """Return the world with our finalizer put on the object or taken off; without it a deleted object is gone."""
+        after = self.user(finalizers=[FINALIZER_MACHINE] if on else [])
+        deleting = self.stored is not None and "deletionTimestamp" in self.stored["metadata"]
+        return replace(after, stored=None) if deleting and not on else after
+
+    def monotonic(self, who: str) -> float:
+        """Return the operator's clock for waits."""
+        return self.now - self.operators[who].slept
+
+    def sees(self, who: str) -> Observation | None:
+        """Return what the operator's next decision sees, as instance/observer.py puts it together."""
+        op = self.operators[who]
+        if op.cached is None:
+            return None
+        instance, view, now = _instance(op.cached), self.view(who), self.monotonic(who)
+        spec = instance.spec
+        return Observation(
+            now=now,
+            wall=WALL + self.now,
+            instance=instance,
+            witness=_witnessed(op.witness or Witness(first_seen=now), instance, view, now),
+            providers={view.ref: view},
+            missing={},
+            wishes=Wishes(machine=spec.machine, secret_versions={"TOKEN": self.secret}) if spec else None,
+            process=op.process,
+            jitter=0.5,
+        )
+
+    def view(self, who: str) -> ProviderView:
+        """Return the provider as this operator knows it."""
+        op = self.operators[who]
+        return ProviderView(
+            ref=REF,
+            spec=self.provider,
+            place=self.far.place,
+            capabilities=CAPABILITIES if self.far.reads else BLIND_CAPABILITIES,
+            hindrance=self.hindrance,
+            reachable=not self.far.blind,
+            ever_reached=True,
+            credentials_rejected=False,
+            room=Room(free=True),
+            snapshot=op.snapshot,
+            visible_seconds=self.monotonic(who),
+            mass_absent=op.absence.missing,
+        )
+
+    def lists(self, who: str) -> "World":
+        """Return the world after the operator's provider side has listed."""
+        began, op = self.monotonic(who), self.operators[who]
+        try:
+            machines = (*self.far.machines(self.now), *self._neighbours())
+        except Blind:
+            return self.operator(who, listed=self.now)
+        snapshot = Snapshot.of(began, machines)
+        absence = op.absence.after_list(self._expected(), snapshot.by_id)
+        return self.operator(who, snapshot=snapshot, listed=self.now, absence=absence, rests_until=self.now)
+
+    def _neighbours(self) -> tuple[Machine, ...]:
+        if self.far.empty_lists:
+            return ()
+        owners = [Owner(OWNER.cluster, "team-b", f"n{i}", f"uid-n{i}") for i in range(self.neighbours)]
+        return tuple(Machine(f"i-{o.name}", o.name, MachineState.RUNNING, "", owner_labels(o, 1)) for o in owners)
+
+    def _expected(self) -> frozenset[str]:
+        """Return the ids that a list should show: on record, shown before, and not terminated by us."""
+        launch = self.memory.launch
+        ours = {self.memory.machine_id} if launch and launch.settled and launch.ends is None else set()
+        return frozenset({f"i-n{i}" for i in range(self.neighbours)} | ours)
+
+
+def _instance(body: Body) -> Instance:
+    metadata = body["metadata"]
+    return Instance(
+        key=KEY,
+        owner=OWNER,
+        generation=metadata["generation"],
+        deleting="deletionTimestamp" in metadata,
+        finalized=FINALIZER_MACHINE in (metadata.get("finalizers") or ()),
+        annotations=metadata.get("annotations") or {},
+        spec=InstanceSpec.model_validate(body["spec"]),
+        spec_error="",
+        memory=parse_memory(body.get("status") or {}),
+        body=body,
+    )
+
+
+def _witnessed(witness: Witness, instance: Instance, view: ProviderView, now: float) -> Witness:
+    memory = instance.memory
+    witness = witness.sighted(memory.launch, now, view.visible_seconds)
+    witness = replace(
+        witness, residue_since={entry.name: witness.residue_since.get(entry.name, now) for entry in memory.residue}
+    )
+    if view.snapshot is None:
+        return witness
+    shown = _shown(instance, view)
+    names = [name for name in memory.names if name in shown or not _untagged(instance, name)]
+    return witness.after_list(view.snapshot.began, shown, names, counts=memory.machine_id not in view.mass_absent)
+
+
+def _merged(target: Body, change: Body) -> Body:
+    """Return the JSON merge patch applied (RFC 7386)."""
+    merged = {key: value for key, value in target.items() if change.get(key, value) is not None}
+    for key, value in change.items():
+        if isinstance(value, Mapping):
+            old = target.get(key)
+            merged[key] = _merged(old if isinstance(old, Mapping) else {}, value)
+        elif value is not None:
+            merged[key] = value
+    return merged

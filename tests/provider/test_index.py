@@ -1,0 +1,140 @@
+"""Who refers to which provider, and what they have there: as their status says, and kept up with it."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.kube.fake_api import an_instance
+
+from gpuwright.model.resources import Key
+from gpuwright.provider.index import Holding, InstanceIndex, provider_key
+
+GATEWAY = Key("ComputeProvider", "team-a", "gateway")
+OTHER = Key("ComputeProvider", "team-a", "other")
+SHARED = Key("ClusterComputeProvider", "", "shared")
+KEY = Key("ComputeInstance", "team-a", "trainer-0")
+
+
+def ref(key: Key) -> dict[str, str]:
+    return {"kind": key.kind, "name": key.name}
+
+
+def a_launch(provider: Key = GATEWAY, **changes: Any) -> dict[str, Any]:
+    return {"providerRef": ref(provider), "send": 1, "outcome": "Committed", "settled": True, **changes}
+
+
+def body(status: dict[str, Any] | None = None, provider: Key = GATEWAY, **metadata: Any) -> dict[str, Any]:
+    made = an_instance(providerRef=ref(provider))
+    made["metadata"].update({"uid": "uid-1", **metadata})
+    return {**made, "status": status or {}}
+
+
+def holding_of(status: dict[str, Any] | None = None, **more: Any) -> Holding:
+    index = InstanceIndex()
+    index.update(KEY, body(status, **more))
+    found = index.get(KEY)
+    assert found is not None
+    return found
+
+
+class TestAProvidersKey:
+    @pytest.mark.parametrize(
+        ("reference", "key"),
+        [
+            pytest.param({"name": "gateway"}, GATEWAY, id="kind left out"),
+            pytest.param({"kind": "", "name": "gateway"}, GATEWAY, id="kind empty"),
+            pytest.param({"kind": "ComputeProvider", "name": "gateway"}, GATEWAY, id="namespaced"),
+            pytest.param({"kind": "ClusterComputeProvider", "name": "shared"}, SHARED, id="cluster-scoped"),
+        ],
+    )
+    def test_is_found_from_the_namespace_of_who_asks(self, reference: dict[str, str], key: Key) -> None:
+        assert provider_key(reference, "team-a") == key
+
+
+class TestAHolding:
+    def test_of_a_fresh_instance_is_a_reference_and_nothing_on_record(self) -> None:
+        found = holding_of()
+        assert (found.refs, found.recorded) == (frozenset({GATEWAY}), frozenset())
+        assert not any((found.machine_id, found.shown, found.ending, found.ready, found.creating))
+
+    def test_begins_with_the_intent(self) -> None:
+        found = holding_of({"launch": a_launch(outcome="Intended", settled=False)})
+        assert (found.recorded, found.creating) == (frozenset({GATEWAY}), True)
+
+    @pytest.mark.parametrize(
+        ("outcome", "creating"),
+        [("Intended", True), ("Unknown", True), ("Committed", False), ("NotCommitted", False), ("NotExecuted", False)],
+    )
+    def test_is_creating_while_nobody_knows_what_became_of_it(self, outcome: str, creating: bool) -> None:
+        assert holding_of({"launch": a_launch(outcome=outcome)}).creating is creating
+
+    def test_of_a_record_that_was_never_sent_holds_nothing(self) -> None:
+        """A provider that cannot be read: the record comes before the finalizer (2-protocol.md, 2.3.2)."""
+        assert holding_of({"launch": a_launch(send=0, outcome="NotExecuted")}).recorded == frozenset()
+
+    def test_is_at_every_provider_where_something_may_be_left(self) -> None:
+        status = {"launch": a_launch(SHARED), "residue": [{"name": "a", "providerRef": ref(OTHER)}]}
+        found = holding_of(status)
+        assert found.recorded == {SHARED, OTHER}
+        assert found.refs == {SHARED, OTHER, GATEWAY}
+
+    @pytest.mark.parametrize("settled", [True, False])
+    def test_tells_whether_a_look_has_shown_the_machine(self, settled: bool) -> None:
+        found = holding_of({"launch": a_launch(settled=settled), "machine": {"id": "i-1"}})
+        assert (found.machine_id, found.shown) == ("i-1", settled)
+
+    @pytest.mark.parametrize(
+        ("reason", "ends"),
+        [("Deleted", True), ("Lost", True), ("Expired", True), ("PowerOff", False), ("Duplicate", False)],
+    )
+    def test_tells_whether_its_machine_is_to_go(self, reason: str, ends: bool) -> None:
+        assert holding_of({"launch": a_launch(ending={"reason": reason})}).ending is ends
+
+    def test_of_a_deleted_instance_is_to_go(self) -> None:
+        assert holding_of({"launch": a_launch()}, deletionTimestamp="2026-11-22T10:00:00Z").ending
+
+    @pytest.mark.parametrize(("status", "ready"), [("True", True), ("False", False), ("Unknown", False)])
+    def test_tells_whether_it_is_ready(self, status: str, ready: bool) -> None:
+        assert holding_of({"conditions": [{"type": "Ready", "status": status}]}).ready is ready
+
+
+class TestAnIndex:
+    def test_finds_instances_by_provider(self) -> None:
+        index = InstanceIndex()
+        index.update(KEY, body())
+        assert index.of(GATEWAY) == (KEY,)
+        assert index.of(OTHER) == ()
+        assert list(index.holdings(GATEWAY)) == [], "nothing is on record there yet"
+
+    def test_follows_changes(self) -> None:
+        index = InstanceIndex()
+        index.update(KEY, body({"launch": a_launch(OTHER)}))
+        index.update(KEY, body())
+        assert index.of(OTHER) == ()
+        assert index.of(GATEWAY) == (KEY,)
+
+    def test_forgets_what_is_gone(self) -> None:
+        index = InstanceIndex()
+        index.update(KEY, body({"launch": a_launch()}))
+        index.update(KEY, None)
+        index.update(KEY, None)
+        assert (index.get(KEY), index.of(GATEWAY), list(index.everything())) == (None, (), [])
+
+    @given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from([None, GATEWAY, OTHER, SHARED])), max_size=40))
+    def test_agrees_with_a_search(self, changes: list[tuple[int, Key | None]]) -> None:
+        index, bodies = InstanceIndex(), dict[Key, dict[str, Any]]()
+        for number, provider in changes:
+            key = Key("ComputeInstance", "team-a", f"trainer-{number}")
+            bodies.pop(key, None)
+            if provider is not None:
+                bodies[key] = body({"launch": a_launch(provider)} if number % 2 else {}, provider)
+            index.update(key, bodies.get(key))
+        for provider in (GATEWAY, OTHER, SHARED):
+            users = {
+                key for key, made in bodies.items() if provider_key(made["spec"]["providerRef"], "team-a") == provider
+            }
+            assert set(index.of(provider)) == users
+            assert {key for key, _holding in index.holdings(provider)} == {
+                key for key in users if int(key.name[-1]) % 2
+            }
