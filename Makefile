@@ -53,7 +53,7 @@ crds: $(READY)  ## write crds/ from the models
 	@$(BIN)/python hack/crds.py
 
 .PHONY: reference
-reference: $(READY)  ## write docs/metrics.md and docs/reasons.md from the code
+reference: $(READY)  ## write the generated parts of docs/metrics.md and docs/operations.md
 	@$(BIN)/python hack/reference.py
 
 .PHONY: bench

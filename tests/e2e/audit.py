@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
@@ -10,8 +11,9 @@ _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One answered request for a change."""
+    """One answered request for a change; `at` is when it was answered, in seconds since 1970."""
 
+    at: float
     verb: str
     resource: str
     name: str
@@ -36,7 +38,13 @@ class Audit:
         self._offset += len(whole)
         events = (json.loads(line) for line in whole.splitlines() if self._user.encode() in line)
         return [
-            Write(event["verb"], _resource(event["objectRef"]), event["objectRef"].get("name", ""), _code(event))
+            Write(
+                _moment(event),
+                event["verb"],
+                _resource(event["objectRef"]),
+                event["objectRef"].get("name", ""),
+                _code(event),
+            )
             for event in events
             if event["user"]["username"] == self._user and event["verb"] in _WRITES
         ]
@@ -49,6 +57,10 @@ def count(writes: list[Write], name: str) -> Counter[str]:
         for write in writes
         if write.name == name and write.resource.startswith("computeinstances")
     )
+
+
+def _moment(event: dict[str, str]) -> float:
+    return datetime.fromisoformat(event["stageTimestamp"]).timestamp()
 
 
 def _resource(reference: dict[str, str]) -> str:

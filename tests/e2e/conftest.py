@@ -75,7 +75,7 @@ def stage(
     history: History,
 ) -> Stage:
     """What the tests of a module share."""
-    return Stage(control_plane, cluster, home, operator, operator_user, history)
+    return Stage(control_plane, control_plane.admin_kubeconfig(), cluster, home, operator, operator_user, history)
 
 
 @pytest.fixture(scope="module")

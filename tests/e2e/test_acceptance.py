@@ -1,20 +1,25 @@
-"""What platform teams try first (docs/design, "What done means"): waiting, health, a second manager, quiet."""
+"""What platform teams try first: waiting for what they made, its health, a second manager, and quiet."""
 
 import json
-from collections.abc import Callable, Iterator
+import time
+import uuid
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 from tests.e2e.audit import Audit, count
-from tests.e2e.cluster import Body, condition, pause, wait_for
-from tests.e2e.history import History
+from tests.e2e.cluster import NAMESPACES, Body, condition, pause, wait_for
 from tests.e2e.kstatus import CURRENT, FAILED, IN_PROGRESS, TERMINATING, course, kstatus
 from tests.e2e.operator_process import OperatorProcess
-from tests.e2e.world import Instance, World
+from tests.e2e.stage import Stage
+from tests.e2e.together import Begun, cleared_away, together
+from tests.e2e.world import FAST_BOOT, Instance, World
 
-from gpuwright_sandbox.controlplane.plane import ControlPlane
+from gpuwright_sandbox.gateway.process import GatewayProcess
 
 pytestmark = pytest.mark.cluster
 
@@ -23,41 +28,62 @@ IDLE_SECONDS = 20.0
 MOST_EVENTS = 10
 MOST_WRITES_TO_READY = 4
 MOST_WRITES_TO_DELETE = 2
+CONDITIONS = {"Accepted", "Launched", "Ready", "Reconciling", "Stalled"}
 
 
-class Kubectl:
-    """kubectl, waited for in the background while the test does other things."""
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Settled instances with an operator of their own, and since when (seconds since 1970) it has nothing to do."""
 
-    def __init__(self, plane: ControlPlane, pool: ThreadPoolExecutor) -> None:
-        self._plane = plane
-        self._pool = pool
-
-    def wait(self, instance: Instance, what: str, timeout: int = 60) -> "Future[CompletedProcess[str]]":
-        """Begin to wait for what `kubectl wait --for` understands."""
-        target = f"gwi/{instance.name}"
-        return self._pool.submit(
-            self._plane.kubectl, "wait", "-n", instance.namespace, target, f"--for={what}", f"--timeout={timeout}s"
-        )
-
-    def run(self, *arguments: str, manifest: Body | None = None) -> CompletedProcess[str]:
-        """Return what a command did, with a manifest as its input."""
-        return self._plane.kubectl(*arguments, input=None if manifest is None else json.dumps(manifest))
+    stage: Stage
+    audit: Audit
+    since: float
 
 
-@pytest.fixture
-def kubectl(control_plane: ControlPlane) -> Iterator[Kubectl]:
-    with ThreadPoolExecutor(4) as pool:
-        yield Kubectl(control_plane, pool)
+@pytest.fixture(scope="module", autouse=True)
+def quiet(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quiet]:
+    """Begun with the module, so that it has been quiet for long enough when all else is done."""
+    name, user = f"e2e-quiet-{uuid.uuid4().hex[:8]}", f"operator-of-quiet-{uuid.uuid4().hex[:8]}"
+    stage.cluster.create(NAMESPACES, {"metadata": {"name": name}})
+    log = tmp_path_factory.mktemp("quiet") / "operator.log"
+    operator = _operator(stage, user, name, log)
+    own = replace(stage, home=name, operator=operator, operator_user=user)
+    audit = Audit(stage.plane.audit_log, user)
+    with GatewayProcess(FAST_BOOT) as gateway, cleared_away(World(own, gateway, "quiet")) as world:
+        world.make_secret()
+        world.make_provider()
+        for number in range(5):
+            world.create(f"idle-{number}")
+        for instance in world.made:
+            instance.wait_ready()
+        yield Quiet(own, audit, time.time() + SETTLE_SECONDS)
+    operator.close()
+    stage.cluster.delete(NAMESPACES, "", name)
 
 
-@pytest.fixture
-def warm(world: World) -> World:
-    """A provider that has been looked at: what it costs to make its acquaintance is counted elsewhere."""
-    world.wait_provider("Ready", "True")
-    return world
+def _operator(stage: Stage, user: str, namespace: str, log: Path) -> OperatorProcess:
+    kubeconfig = stage.plane.kubeconfig(user, ("system:masters",))
+    made = OperatorProcess(kubeconfig, log, ("--watch-namespace", namespace))
+    made.start()
+    return made
 
 
-def is_ready(answer: "CompletedProcess[str]") -> bool:
+def kubectl(world: World, *arguments: str, manifest: Body | None = None) -> CompletedProcess[str]:
+    """Return what a command did, with a manifest as its input."""
+    text = None if manifest is None else json.dumps(manifest)
+    return world.stage.plane.kubectl(*arguments, kubeconfig=world.stage.admin, input=text)
+
+
+def kubectl_wait(world: World, instance: Instance, what: str, timeout: int = 60) -> "Future[CompletedProcess[str]]":
+    """Begin to wait, in the background, for what `kubectl wait --for` understands."""
+    pool = ThreadPoolExecutor(1)
+    place = ("-n", instance.namespace, f"gwi/{instance.name}")
+    future = pool.submit(kubectl, world, "wait", *place, f"--for={what}", f"--timeout={timeout}s")
+    pool.shutdown(wait=False)
+    return future
+
+
+def is_met(answer: "CompletedProcess[str]") -> bool:
     return answer.returncode == 0 and "condition met" in answer.stdout
 
 
@@ -66,199 +92,185 @@ def truth(instance: Instance) -> list[str]:
     return [str(machine["state"]) for machine in instance.live()]
 
 
+def wait_course(world: World, instance: Instance, *words: str) -> None:
+    """Return once the recorded versions of the instance are, for kstatus, these one after the other."""
+
+    def seen() -> list[str]:
+        return course(world.history.of(instance.uid))
+
+    wait_for(f"kstatus {words}", lambda: seen() == list(words), 5, seen)
+
+
+@together()
 def test_ready_is_there_from_the_first_moment(world: World) -> None:
     instance = world.create("new")
     assert condition(instance.body(), "Ready")[0] in {"Unknown", "False"}
     wait_for("a first look of the operator", lambda: instance.status().get("observedGeneration") == 1, 2)
 
 
-def test_waiting_for_ready_and_for_deletion_returns_rightly(warm: World, kubectl: Kubectl, history: History) -> None:
-    warm.fault("plain", action="hang", seconds=1)
-    instance = warm.create("plain")
-    ready = kubectl.wait(instance, "condition=Ready")
-    assert is_ready(ready.result())
+@together()
+def test_waiting_for_ready_and_for_deletion_returns_rightly(world: World) -> None:
+    world.fault("plain", action="hang", seconds=1)
+    instance = world.create("plain")
+    ready = kubectl_wait(world, instance, "condition=Ready")
+    assert is_met(ready.result())
     assert truth(instance) == ["running"]
-    gone = kubectl.wait(instance, "delete")
+    gone = kubectl_wait(world, instance, "delete")
     instance.delete()
     assert gone.result().returncode == 0
     assert instance.body() is None
     assert truth(instance) == []
-    assert course(history.of(instance.uid)) == [IN_PROGRESS, CURRENT, TERMINATING]
+    wait_course(world, instance, IN_PROGRESS, CURRENT, TERMINATING)
 
 
-def test_waiting_goes_on_while_there_is_no_room(warm: World, kubectl: Kubectl, history: History) -> None:
-    warm.gateway.change_settings(capacity={"H100": 0})
+@together(own_gateway=True)
+def test_waiting_goes_on_while_there_is_no_room(world: World) -> None:
+    world.gateway.change_settings(capacity={"H100": 0})
     policy = {"maxAttempts": 10, "retryBaseDelayMilliseconds": 300}
-    instance = warm.create("patient", createPolicy=policy)
-    ready = kubectl.wait(instance, "condition=Ready")
+    instance = world.create("patient", createPolicy=policy)
+    ready = kubectl_wait(world, instance, "condition=Ready")
     instance.wait_condition("Launched", "False", "CapacityUnavailable")
     assert kstatus(instance.body() or {}) == IN_PROGRESS
     assert not ready.done()
-    warm.gateway.change_settings(capacity={})
-    assert is_ready(ready.result())
+    world.gateway.change_settings(capacity={})
+    assert is_met(ready.result())
     assert truth(instance) == ["running"]
     assert len(instance.sent()) >= 2
-    assert course(history.of(instance.uid)) == [IN_PROGRESS, CURRENT]
+    wait_course(world, instance, IN_PROGRESS, CURRENT)
 
 
-def test_waiting_follows_the_power_state(warm: World, kubectl: Kubectl, history: History) -> None:
-    warm.gateway.change_settings(stop_seconds=1, start_seconds=1)
-    instance = warm.create_ready("switched")
+@together(own_gateway=True)
+def test_waiting_follows_the_power_state(world: World) -> None:
+    world.gateway.change_settings(stop_seconds=1, start_seconds=1)
+    instance = world.create_ready("switched")
     for power, word, reason in (("Stopped", "stopped", "Stopped"), ("Running", "running", "Running")):
         instance.change(powerState=power)
         # Begun at once: the conditions of the generation before must not answer it.
-        assert is_ready(kubectl.wait(instance, "condition=Ready").result())
+        assert is_met(kubectl_wait(world, instance, "condition=Ready").result())
         assert truth(instance) == [word]
         assert instance.condition("Ready") == ("True", reason)
-    seen = course(history.of(instance.uid))
-    assert seen == [IN_PROGRESS, CURRENT, IN_PROGRESS, CURRENT, IN_PROGRESS, CURRENT]
+    wait_course(world, instance, *[IN_PROGRESS, CURRENT] * 3)
 
 
-def test_waiting_for_deletion_while_it_is_being_created(warm: World, kubectl: Kubectl, history: History) -> None:
-    warm.fault("hasty", action="hang", seconds=1)
-    instance = warm.create("hasty")
-    ready = kubectl.wait(instance, "condition=Ready", 5)
-    gone = kubectl.wait(instance, "delete")
+@together()
+def test_waiting_for_deletion_while_it_is_being_created(world: World) -> None:
+    world.fault("hasty", action="hang", seconds=1)
+    instance = world.create("hasty")
+    ready = kubectl_wait(world, instance, "condition=Ready", 5)
+    gone = kubectl_wait(world, instance, "delete")
     wait_for("a create in flight", instance.creates)
     instance.delete()
     assert gone.result().returncode == 0
     assert instance.body() is None
     assert (truth(instance), instance.peak()) == ([], 1)
-    assert not is_ready(ready.result())
-    assert course(history.of(instance.uid)) == [IN_PROGRESS, TERMINATING]
+    assert not is_met(ready.result())
+    wait_course(world, instance, IN_PROGRESS, TERMINATING)
 
 
-def test_waiting_after_a_name_is_used_again(warm: World, kubectl: Kubectl) -> None:
-    first = warm.create_ready("again")
-    gone = kubectl.wait(first, "delete")
+@together()
+def test_waiting_after_a_name_is_used_again(world: World) -> None:
+    first = world.create_ready("again")
+    gone = kubectl_wait(world, first, "delete")
     first.delete()
     assert gone.result().returncode == 0
-    second = warm.create("again")
-    assert is_ready(kubectl.wait(second, "condition=Ready").result())
+    second = world.create("again")
+    assert is_met(kubectl_wait(world, second, "condition=Ready").result())
     assert (truth(first), truth(second)) == ([], ["running"])
     assert first.machine_name() != second.machine_name()
     assert (first.peak(), second.peak()) == (1, 1)
 
 
-def test_what_is_rejected_has_failed_and_waiting_does_not_say_otherwise(
-    warm: World, kubectl: Kubectl, history: History
-) -> None:
-    warm.fault("rejected", action="answer", status=422, code="invalid")
-    instance = warm.create("rejected")
+@together()
+def test_what_is_rejected_has_failed_and_waiting_does_not_say_otherwise(world: World) -> None:
+    world.fault("rejected", action="answer", status=422, code="invalid")
+    instance = world.create("rejected")
     instance.wait_condition("Stalled", "True", "RequestRejected")
-    assert kubectl.wait(instance, "condition=Ready", 1).result().returncode != 0
+    assert not is_met(kubectl_wait(world, instance, "condition=Ready", 1).result())
     assert "delete this ComputeInstance" in instance.message("Stalled")
-    assert kubectl.wait(instance, "condition=Stalled", 1).result().returncode == 0
-    assert course(history.of(instance.uid)) == [IN_PROGRESS, FAILED]
+    assert is_met(kubectl_wait(world, instance, "condition=Stalled", 1).result())
+    wait_course(world, instance, IN_PROGRESS, FAILED)
 
 
-def test_every_recorded_object_agrees_with_the_table(history: History, operator: OperatorProcess) -> None:
-    """The rows of docs/api.md, "Conditions", read the other way round."""
-    seen = [body for body in history.everything() if "deletionTimestamp" not in body["metadata"]]
-    assert {kstatus(body) for body in seen} == {IN_PROGRESS, CURRENT, FAILED}
-    for body in seen:
-        ready, stalled = condition(body, "Ready"), condition(body, "Stalled")[0]
-        behind = body["status"]["observedGeneration"] != body["metadata"]["generation"]
-        expected = (
-            IN_PROGRESS if behind else FAILED if stalled == "True" else CURRENT if ready[0] == "True" else IN_PROGRESS
-        )
-        assert kstatus(body) == expected, body["status"]
-        assert ready[0], "Ready is absent"
-        if body["status"]["observedGeneration"]:
-            types = {entry["type"] for entry in body["status"]["conditions"]}
-            assert types >= {"Accepted", "Launched", "Ready", "Reconciling", "Stalled"}
-            assert {entry["observedGeneration"] for entry in body["status"]["conditions"]} == {
-                body["status"]["observedGeneration"]
-            }
-
-
-def test_every_recorded_deletion_says_so(history: History) -> None:
-    leaving = [body for body in history.everything() if "deletionTimestamp" in body["metadata"]]
-    assert leaving
-    for body in leaving:
-        if condition(body, "Deleting")[0]:
-            assert condition(body, "Deleting")[0] == "True"
-            assert condition(body, "Ready")[0] == "False"
-            assert condition(body, "Reconciling")[0] == "True"
-
-
-def test_a_settled_object_shows_no_difference(warm: World, kubectl: Kubectl) -> None:
-    manifest = warm.manifest("settled")
-    assert "created" in kubectl.run("apply", "-f", "-", manifest=manifest).stdout
-    instance = warm.existing("settled")
-    instance.wait_ready()
-    difference = kubectl.run("diff", "-f", "-", manifest=manifest)
+@together()
+def test_a_settled_object_shows_no_difference(world: World) -> None:
+    manifest = world.manifest("settled")
+    assert "created" in kubectl(world, "apply", "-f", "-", manifest=manifest).stdout
+    world.existing("settled").wait_ready()
+    difference = kubectl(world, "diff", "-f", "-", manifest=manifest)
     assert (difference.returncode, difference.stdout, difference.stderr) == (0, "", "")
-    assert kubectl.run("apply", "-f", "-", manifest=manifest).stdout.strip().endswith(" unchanged")
+    assert kubectl(world, "apply", "-f", "-", manifest=manifest).stdout.strip().endswith(" unchanged")
 
 
-def test_a_second_manager_applies_the_spec_without_conflict(warm: World, kubectl: Kubectl) -> None:
-    manifest = warm.manifest("shared")
+@together()
+def test_a_second_manager_applies_the_spec_without_conflict(world: World) -> None:
+    manifest = world.manifest("shared")
     del manifest["metadata"]["annotations"]
-    assert _apply(kubectl, "argocd-controller", manifest) == (0, "")
-    instance = warm.existing("shared")
+    assert _apply(world, "argocd-controller", manifest) == (0, "")
+    instance = world.existing("shared")
     instance.wait_ready()
     before = instance.body() or {}
     for manager in ("argocd-controller", "platform-team"):
-        assert _apply(kubectl, manager, manifest) == (0, "")
-        difference = kubectl.run("diff", "--server-side", f"--field-manager={manager}", "-f", "-", manifest=manifest)
+        assert _apply(world, manager, manifest) == (0, "")
+        flags = ("--server-side", f"--field-manager={manager}", "-f", "-")
+        difference = kubectl(world, "diff", *flags, manifest=manifest)
         assert (difference.returncode, difference.stdout) == (0, "")
     after = instance.body() or {}
     assert (after["spec"], after["status"]) == (before["spec"], before["status"])
     assert after["metadata"]["generation"] == before["metadata"]["generation"]
     # The operator has never claimed a field of the spec, so each manager may go on changing it.
     stopped = manifest | {"spec": manifest["spec"] | {"powerState": "Stopped"}}
-    assert _apply(kubectl, "argocd-controller", stopped) == (0, "")
+    assert _apply(world, "argocd-controller", stopped) == (0, "")
     instance.wait_condition("Ready", "True", "Stopped")
 
 
-def _apply(kubectl: Kubectl, manager: str, manifest: Body) -> tuple[int, str]:
-    answer = kubectl.run("apply", "--server-side", f"--field-manager={manager}", "-f", "-", manifest=manifest)
+def _apply(world: World, manager: str, manifest: Body) -> tuple[int, str]:
+    flags = ("--server-side", f"--field-manager={manager}", "-f", "-")
+    answer = kubectl(world, "apply", *flags, manifest=manifest)
     return answer.returncode, answer.stderr
 
 
-def _lose_the_machine(world: World, instance: Instance) -> None:
-    world.gateway.act(str(instance.live()[0]["id"]), "preempt")
-    wait_for("the next machine", lambda: instance.launch().get("incarnation") == 2)
-    instance.wait_ready()
+EVENTFUL: Mapping[str, tuple[Mapping[str, Any], ...]] = {
+    "uneventful": (),
+    "retried": ({"status": 500}, {"status": 503, "code": "internal"}),
+    "lost-answer": ({"status": 502, "commit": "first"},),
+    "preempted": (),
+}
 
 
-@pytest.mark.parametrize(
-    ("faults", "then"),
-    [
-        pytest.param([], None, id="create and delete"),
-        pytest.param([{"status": 500}, {"status": 503, "code": "internal"}], None, id="retries"),
-        pytest.param([{"status": 502, "commit": "first"}], None, id="lost answer"),
-        pytest.param([], _lose_the_machine, id="preempted"),
-    ],
-)
-def test_a_workflow_sends_few_events(
-    warm: World, faults: list[dict[str, Any]], then: Callable[[World, Instance], None] | None
-) -> None:
-    for number, fault in enumerate(faults, start=1):
-        warm.fault("eventful", nth=number, action="answer", **fault)
-    instance = warm.create_ready("eventful")
-    if then is not None:
-        then(warm, instance)
-    instance.delete()
-    instance.wait_gone()
-    wait_for("its last Event", lambda: "Released" in [event["reason"] for event in instance.events()])
+@together()
+def test_a_workflow_sends_few_events_and_says_nothing_twice(world: World) -> None:
+    for name, answers in EVENTFUL.items():
+        for number, answer in enumerate(answers, start=1):
+            world.fault(name, nth=number, action="answer", **answer)
+    instances = {name: world.create(name) for name in EVENTFUL}
+    for instance in instances.values():
+        instance.wait_ready()
+    world.gateway.act(str(instances["preempted"].live()[0]["id"]), "preempt")
+    wait_for("the next machine", lambda: instances["preempted"].launch().get("incarnation") == 2)
+    instances["preempted"].wait_ready()
+    world.clear_away()
+    for instance in instances.values():
+        _check_events(instance)
+
+
+def _check_events(instance: Instance) -> None:
+    wait_for("the last Event", lambda: "Released" in [event["reason"] for event in instance.events()])
     events = instance.events()
     assert len(events) <= MOST_EVENTS
-    assert len({(event["reason"], event["note"]) for event in events}) == len(events), "the same was said twice"
+    assert len({(event["reason"], event["note"]) for event in events}) == len(events)
     assert all(event["action"] and event["note"] for event in events)
 
 
-def test_few_writes_make_and_end_an_instance(warm: World, control_plane: ControlPlane, operator_user: str) -> None:
-    audit = Audit(control_plane.audit_log, operator_user)
-    instances = [warm.create(f"counted-{number}") for number in range(5)]
+@together()
+def test_few_writes_make_and_end_an_instance(world: World) -> None:
+    # What it costs to make a provider's acquaintance is no instance's business.
+    world.wait_provider("Ready", "True")
+    audit = Audit(world.stage.plane.audit_log, world.stage.operator_user)
+    instances = [world.create(f"counted-{number}") for number in range(5)]
     for instance in instances:
         instance.wait_ready()
     making = audit.writes()
-    for instance in instances:
-        instance.delete()
-    for instance in instances:
-        instance.wait_gone()
+    world.clear_away()
     ending = audit.writes()
     for instance in instances:
         made, ended = count(making, instance.name), count(ending, instance.name)
@@ -267,16 +279,50 @@ def test_few_writes_make_and_end_an_instance(warm: World, control_plane: Control
         assert all(label.endswith(" 200") for label in [*made, *ended]), "a write was refused"
 
 
-def test_an_idle_operator_writes_nothing(
-    warm: World, control_plane: ControlPlane, operator_user: str, operator: OperatorProcess
-) -> None:
-    for number in range(5):
-        warm.create(f"idle-{number}")
-    for instance in warm.made:
-        instance.wait_ready()
-    audit = Audit(control_plane.audit_log, operator_user)
-    pause(SETTLE_SECONDS)
-    before = audit.writes()
-    pause(IDLE_SECONDS)
-    assert audit.writes() == [], before
-    assert operator.complaints() == []
+def test_every_recorded_object_agrees_with_the_table(begun: Begun, stage: Stage) -> None:
+    """The rows of docs/api.md, "Conditions", read the other way round."""
+    begun.wait()
+    seen = [body for body in stage.history.everything() if "deletionTimestamp" not in body["metadata"]]
+    assert {kstatus(body) for body in seen} == {IN_PROGRESS, CURRENT, FAILED}
+    for body in seen:
+        assert kstatus(body) == _by_the_table(body), body["status"]
+        if body["status"]["observedGeneration"]:
+            conditions = body["status"]["conditions"]
+            assert {entry["type"] for entry in conditions} >= CONDITIONS
+            generations = {entry["observedGeneration"] for entry in conditions}
+            assert generations == {body["status"]["observedGeneration"]}
+
+
+def _by_the_table(body: Body) -> str:
+    ready, stalled = condition(body, "Ready")[0], condition(body, "Stalled")[0]
+    assert ready, "Ready is absent"
+    if body["status"]["observedGeneration"] != body["metadata"]["generation"]:
+        return IN_PROGRESS
+    if stalled == "True":
+        return FAILED
+    return CURRENT if ready == "True" else IN_PROGRESS
+
+
+def test_every_recorded_deletion_says_so(begun: Begun, stage: Stage) -> None:
+    begun.wait()
+    leaving = [body for body in stage.history.everything() if "deletionTimestamp" in body["metadata"]]
+    said = [body for body in leaving if condition(body, "Deleting")[0]]
+    assert said
+    for body in said:
+        assert condition(body, "Deleting")[0] == "True"
+        assert condition(body, "Ready")[0] == "False"
+        assert condition(body, "Reconciling")[0] == "True"
+
+
+def test_an_idle_operator_writes_nothing(begun: Begun, quiet: Quiet) -> None:
+    begun.wait()
+    pause(max(0.0, quiet.since + IDLE_SECONDS - time.time()))
+    writes = quiet.audit.writes()
+    assert writes, "its writes before that must be seen here"
+    assert [write for write in writes if write.at > quiet.since] == []
+    assert quiet.stage.operator.complaints() == []
+
+
+def test_nothing_went_wrong_in_the_operator(begun: Begun, stage: Stage) -> None:
+    begun.wait()
+    assert stage.operator.complaints() == []

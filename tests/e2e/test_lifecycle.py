@@ -1,9 +1,15 @@
 """A machine's life as its owner, its provider and bystanders have it: losses, ages, limits, and what people may do."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack
+
 import pytest
 from tests.e2e.cluster import INSTANCES, condition, holds_for, wait_for
-from tests.e2e.operator_process import OperatorProcess
-from tests.e2e.world import Instance, World
+from tests.e2e.stage import Stage
+from tests.e2e.together import Begun, cleared_away, together
+from tests.e2e.world import FAST_BOOT, Instance, World
+
+from gpuwright_sandbox.gateway.process import GatewayProcess
 
 pytestmark = pytest.mark.cluster
 
@@ -13,6 +19,17 @@ FINALIZER = "gpuwright.dev/machine"
 def machine_id(instance: Instance) -> str:
     """Return the id of the machine on record."""
     return str((instance.status().get("machine") or {}).get("id", ""))
+
+
+def ready_machine(instance: Instance) -> str:
+    """Return the id of the machine on record once the instance is Ready."""
+    instance.wait_ready()
+    return machine_id(instance)
+
+
+def wait_event(instance: Instance, reason: str) -> None:
+    """Return once there is an Event with this reason about it."""
+    wait_for(f"an Event {reason}", lambda: reason in event_reasons(instance), shown=lambda: event_reasons(instance))
 
 
 def wait_incarnation(instance: Instance, number: int) -> None:
@@ -29,48 +46,39 @@ def event_reasons(instance: Instance) -> list[str]:
     return [str(event["reason"]) for event in instance.events()]
 
 
-# Losses
+LOSSES = {"vanish": "Lost", "preempt": "Preempted", "fail": "Broken"}
 
 
-@pytest.mark.parametrize(
-    ("deed", "reason"),
-    [
-        pytest.param("vanish", "Lost", id="vanished"),
-        pytest.param("preempt", "Preempted", id="preempted"),
-        pytest.param("fail", "Broken", id="failed"),
-    ],
-)
-def test_a_machine_that_is_gone_is_replaced(world: World, deed: str, reason: str) -> None:
-    instance = world.create_ready("wanted")
-    first = machine_id(instance)
-    world.gateway.act(first, deed)
-    wait_incarnation(instance, 2)
-    assert instance.sent() == ["n", "n-g2"]
-    assert (instance.peak(), len(instance.live())) == (1, 1)
-    assert machine_id(instance) == instance.live()[0]["id"] != first
-    assert instance.status()["replacements"] == 1
-    assert instance.outcomes() == [("n", "Committed", reason)]
-    wait_for("Events", lambda: {"Replacing"} <= set(event_reasons(instance)))
+@together()
+def test_a_machine_that_is_gone_is_replaced(world: World) -> None:
+    instances = {deed: world.create(deed) for deed in LOSSES}
+    firsts = {deed: ready_machine(instance) for deed, instance in instances.items()}
+    for deed, first in firsts.items():
+        world.gateway.act(first, deed)
+    for deed, instance in instances.items():
+        wait_incarnation(instance, 2)
+        assert instance.sent() == ["n", "n-g2"]
+        assert (instance.peak(), len(instance.live())) == (1, 1)
+        assert machine_id(instance) == instance.live()[0]["id"] != firsts[deed]
+        assert instance.status()["replacements"] == 1
+        assert instance.outcomes() == [("n", "Committed", LOSSES[deed])]
+        wait_event(instance, "Replacing")
 
 
-@pytest.mark.parametrize(
-    ("deed", "reason"),
-    [
-        pytest.param("vanish", "Lost", id="vanished"),
-        pytest.param("preempt", "Preempted", id="preempted"),
-        pytest.param("fail", "Broken", id="failed"),
-    ],
-)
-def test_a_machine_that_is_gone_is_the_end_where_on_loss_is_fail(world: World, deed: str, reason: str) -> None:
-    instance = world.create_ready("unique", onLoss="Fail")
-    world.gateway.act(machine_id(instance), deed)
-    instance.wait_condition("Stalled", "True", reason)
-    assert instance.condition("Ready") == ("False", reason)
-    assert instance.condition("Reconciling")[0] == "False"
-    assert holds_for(2, lambda: instance.sent() == ["n"])
-    assert instance.live() == []
+@together()
+def test_a_machine_that_is_gone_is_the_end_where_on_loss_is_fail(world: World) -> None:
+    instances = {deed: world.create(deed, onLoss="Fail") for deed in LOSSES}
+    for deed, instance in instances.items():
+        world.gateway.act(ready_machine(instance), deed)
+    for deed, instance in instances.items():
+        instance.wait_condition("Stalled", "True", LOSSES[deed])
+        assert instance.condition("Ready") == ("False", LOSSES[deed])
+        assert instance.condition("Reconciling")[0] == "False"
+    assert holds_for(2, lambda: all(instance.sent() == ["n"] for instance in instances.values()))
+    assert [instance.live() for instance in instances.values()] == [[], [], []]
 
 
+@together()
 def test_replacements_are_spent_one_day_and_a_person_can_allow_more(world: World) -> None:
     instance = world.create_ready("unlucky", maxReplacements=1)
     world.gateway.act(machine_id(instance), "preempt")
@@ -84,6 +92,7 @@ def test_replacements_are_spent_one_day_and_a_person_can_allow_more(world: World
     assert instance.peak() == 1
 
 
+@together(own_gateway=True)
 def test_a_machine_that_never_comes_up_is_terminated_and_replaced_until_that_is_spent(world: World) -> None:
     world.gateway.change_settings(boot_seconds=600)
     instance = world.create("slow", maxReplacements=1, deadlines={"launchSeconds": 2})
@@ -93,6 +102,7 @@ def test_a_machine_that_never_comes_up_is_terminated_and_replaced_until_that_is_
     assert instance.peak() == 1
 
 
+@together()
 def test_a_machine_that_reached_its_age_is_terminated_and_not_replaced(world: World) -> None:
     instance = world.create_ready("aged", expireAfterSeconds=3)
     instance.wait_condition("Stalled", "True", "Expired")
@@ -102,6 +112,7 @@ def test_a_machine_that_reached_its_age_is_terminated_and_not_replaced(world: Wo
     assert instance.live() == []
 
 
+@together(own_gateway=True)
 def test_a_lack_of_room_ends_at_its_deadline(world: World) -> None:
     world.gateway.change_settings(capacity={"H100": 0})
     policy = {"maxAttempts": 10, "retryBaseDelayMilliseconds": 100}
@@ -114,13 +125,14 @@ def test_a_lack_of_room_ends_at_its_deadline(world: World) -> None:
     assert (instance.peak(), len(instance.live())) == (1, 1)
 
 
+@together()
 def test_a_second_machine_of_one_owner_is_terminated_and_the_recorded_one_kept(world: World) -> None:
     instance = world.create_ready("doubled")
     recorded = machine_id(instance)
     world.doubled_on_purpose.add(instance.uid)
     second = world.smuggle("doubled-by-a-stranger", owner="doubled", owner_uid=instance.uid)
     wait_for("one machine", lambda: [machine["id"] for machine in instance.live()] == [recorded])
-    wait_for("an Event", lambda: "DuplicateTerminated" in event_reasons(instance))
+    wait_event(instance, "DuplicateTerminated")
     instance.wait_ready()
     wait_for("the ending off the record", lambda: "ending" not in instance.launch())
     assert machine_id(instance) == recorded
@@ -130,9 +142,7 @@ def test_a_second_machine_of_one_owner_is_terminated_and_the_recorded_one_kept(w
     }
 
 
-# Power
-
-
+@together()
 def test_stopped_at_birth_buys_nothing_until_it_is_to_run(world: World) -> None:
     instance = world.create("sleeping", powerState="Stopped")
     instance.wait_condition("Ready", "True", "Stopped")
@@ -142,6 +152,7 @@ def test_stopped_at_birth_buys_nothing_until_it_is_to_run(world: World) -> None:
     assert instance.sent() == ["n"]
 
 
+@together()
 def test_a_machine_that_somebody_else_switched_off_is_switched_on_again(world: World) -> None:
     instance = world.create_ready("switched")
     world.gateway.act(machine_id(instance), "stop")
@@ -150,6 +161,7 @@ def test_a_machine_that_somebody_else_switched_off_is_switched_on_again(world: W
     assert instance.sent() == ["n"]
 
 
+@together()
 def test_nothing_is_made_again_while_it_is_to_be_off(world: World) -> None:
     instance = world.create_ready("off")
     instance.change(powerState="Stopped")
@@ -162,9 +174,7 @@ def test_nothing_is_made_again_while_it_is_to_be_off(world: World) -> None:
     assert instance.peak() == 1
 
 
-# What people may do
-
-
+@together()
 def test_a_retained_machine_stays_and_is_written_down(world: World) -> None:
     instance = world.create_ready("kept", deletionPolicy="Retain")
     kept = machine_id(instance)
@@ -181,6 +191,7 @@ def test_a_retained_machine_stays_and_is_written_down(world: World) -> None:
     assert machine_id(again) != kept
 
 
+@together()
 def test_what_is_paused_at_birth_waits(world: World) -> None:
     instance = world.create("paused", annotations={"gpuwright.dev/paused": "true"})
     instance.wait_condition("Reconciling", "False", "Paused")
@@ -190,6 +201,7 @@ def test_what_is_paused_at_birth_waits(world: World) -> None:
     instance.wait_ready()
 
 
+@together()
 def test_what_is_paused_is_not_deleted(world: World) -> None:
     instance = world.create_ready("paused")
     instance.annotate("paused", "true")
@@ -202,6 +214,7 @@ def test_what_is_paused_is_not_deleted(world: World) -> None:
     instance.wait_gone()
 
 
+@together()
 def test_a_rejected_request_is_sent_again_when_a_person_asks(world: World) -> None:
     world.fault("rejected", action="answer", status=422, code="invalid")
     instance = world.create("rejected")
@@ -214,6 +227,7 @@ def test_a_rejected_request_is_sent_again_when_a_person_asks(world: World) -> No
     assert instance.outcomes() == []
 
 
+@together()
 def test_a_machine_is_taken_over_as_a_person_asks(world: World) -> None:
     found = world.smuggle("made-by-hand")
     # It has no tag, so no list shows it; a gateway is asked for single machines by name.
@@ -227,6 +241,7 @@ def test_a_machine_is_taken_over_as_a_person_asks(world: World) -> None:
     assert world.gateway.live_machines() == []
 
 
+@together()
 def test_a_machine_that_another_instance_records_is_not_taken_over(world: World) -> None:
     owner = world.create_ready("owner")
     thief = world.create("thief", annotations={"gpuwright.dev/adopt": machine_id(owner)})
@@ -239,6 +254,7 @@ def test_a_machine_that_another_instance_records_is_not_taken_over(world: World)
     assert len(owner.live()) == 1
 
 
+@together()
 def test_a_machine_of_an_earlier_object_of_this_name_is_in_the_way_until_a_person_decides(world: World) -> None:
     stranger = world.smuggle("earlier", owner="restored", owner_uid="6b1f0000-0000-4000-8000-000000000000")
     instance = world.create("restored")
@@ -253,7 +269,8 @@ def test_a_machine_of_an_earlier_object_of_this_name_is_in_the_way_until_a_perso
     assert world.gateway.live_machines() == []
 
 
-def test_a_forced_forget_is_written_down_as_a_leak(world: World, operator: OperatorProcess) -> None:
+@together(own_gateway=True)
+def test_a_forced_forget_is_written_down_as_a_leak(world: World) -> None:
     instance = world.create_ready("forgotten")
     leak = machine_id(instance)
     world.left_on_purpose.add(leak)
@@ -269,10 +286,11 @@ def test_a_forced_forget_is_written_down_as_a_leak(world: World, operator: Opera
     assert [(entry["id"], entry["name"], entry["reason"]) for entry in leaks] == [
         (leak, instance.machine_name(), "the site burnt down")
     ]
-    wait_for("an Event", lambda: "Forgotten" in event_reasons(instance))
-    assert operator.metric(f'gpuwright_possible_leaks_total{{provider="{world.name}"}}') == 1
+    wait_event(instance, "Forgotten")
+    assert world.operator.metric(f'gpuwright_possible_leaks_total{{provider="{world.name}"}}') == 1
 
 
+@together()
 def test_a_forced_forget_acts_on_deletion_only(world: World) -> None:
     instance = world.create_ready("remembered")
     instance.annotate("force-forget", "just in case")
@@ -282,6 +300,7 @@ def test_a_forced_forget_acts_on_deletion_only(world: World) -> None:
     wait_for("the machine gone", lambda: instance.live() == [])
 
 
+@together()
 def test_a_live_object_gets_its_finalizer_back(world: World) -> None:
     instance = world.create_ready("bare")
     instance.set_finalizers()
@@ -289,7 +308,8 @@ def test_a_live_object_gets_its_finalizer_back(world: World) -> None:
     assert instance.sent() == ["n"]
 
 
-def test_an_object_torn_away_by_hand_is_written_down_as_a_leak(world: World, operator: OperatorProcess) -> None:
+@together()
+def test_an_object_torn_away_by_hand_is_written_down_as_a_leak(world: World) -> None:
     instance = world.create_ready("torn")
     leak = machine_id(instance)
     world.left_on_purpose.add(leak)
@@ -301,48 +321,13 @@ def test_an_object_torn_away_by_hand_is_written_down_as_a_leak(world: World, ope
     instance.wait_gone()
     leaks = wait_for("a leak", lambda: world.provider()["status"].get("leaks"))
     assert [(entry["id"], entry["name"]) for entry in leaks] == [(leak, instance.machine_name())]
-    wait_for("an Event", lambda: "Forgotten" in event_reasons(instance))
-    assert operator.metric(f'gpuwright_possible_leaks_total{{provider="{world.name}"}}') == 1
+    wait_event(instance, "Forgotten")
+    assert world.operator.metric(f'gpuwright_possible_leaks_total{{provider="{world.name}"}}') == 1
     assert [machine["id"] for machine in instance.live()] == [leak]
 
 
-# A record that is lost
-
-
-def wipe_status(world: World, instance: Instance) -> None:
-    """Take the record away, as a restored backup does."""
-    lost = {"launch": None, "machine": None, "conditions": None}
-    world.cluster.merge(INSTANCES, world.namespace, instance.name, {"status": lost}, "status")
-
-
-def test_a_lost_record_is_found_again_at_the_provider(world: World, operator: OperatorProcess) -> None:
-    instance = world.create_ready("amnesic")
-    before = machine_id(instance)
-    operator.kill()
-    wipe_status(world, instance)
-    operator.start()
-    instance.wait_ready()
-    assert machine_id(instance) == before
-    assert instance.condition("Launched") == ("True", "Adopted")
-    assert instance.sent() == ["n"]
-
-
-def test_an_object_whose_record_is_lost_leaves_no_machine_behind(world: World, operator: OperatorProcess) -> None:
-    instance = world.create_ready("amnesic")
-    operator.kill()
-    wipe_status(world, instance)
-    instance.delete()
-    operator.start()
-    instance.wait_gone()
-    assert instance.live() == []
-    assert [machine["ending"] for machine in instance.machines()] == ["deleted"]
-
-
-# Providers
-
-
-def test_a_full_provider_makes_instances_wait(bare_world: World, operator: OperatorProcess) -> None:
-    world = bare_world
+@together(provider=False)
+def test_a_full_provider_makes_instances_wait(world: World) -> None:
     world.make_secret()
     world.make_provider(limits={"maxInstances": 1, "createsPerMinute": 6000})
     first = world.create_ready("first")
@@ -356,6 +341,7 @@ def test_a_full_provider_makes_instances_wait(bare_world: World, operator: Opera
     assert (first.live(), len(second.live())) == ([], 1)
 
 
+@together()
 def test_a_draining_provider_makes_nothing_and_keeps_all(world: World) -> None:
     stays, leaves = world.create("stays"), world.create("leaves")
     stays.wait_ready()
@@ -375,6 +361,7 @@ def test_a_draining_provider_makes_nothing_and_keeps_all(world: World) -> None:
     waiting.wait_ready()
 
 
+@together()
 def test_a_promise_that_was_broken_is_not_believed_again(world: World) -> None:
     """A 500 promises that nothing was made; this time something was."""
     world.fault("promised", action="answer", status=500, commit="first")
@@ -386,37 +373,42 @@ def test_a_promise_that_was_broken_is_not_believed_again(world: World) -> None:
     wary = world.create("wary")
     wary.wait_ready()
     assert (wary.sent(), wary.peak()) == (["n"], 1)
-    wait_for("Events", lambda: "OutcomeUnknown" in event_reasons(wary))
+    wait_event(wary, "OutcomeUnknown")
     assert "PromiseBroken" not in event_reasons(wary)
 
 
-@pytest.mark.parametrize(
-    "allowed",
-    [
-        pytest.param({"names": ["{home}"]}, id="by name"),
-        pytest.param({"selector": {"matchLabels": {"kubernetes.io/metadata.name": "{home}"}}}, id="by label"),
-        pytest.param({"selector": {}}, id="everybody"),
-    ],
-)
-def test_a_cluster_provider_serves_the_namespaces_that_it_allows(
-    shared_world: World, home: str, allowed: dict[str, object]
-) -> None:
-    shared_world.make_provider(allowedNamespaces=filled_in(allowed, home))
-    instance = shared_world.create_ready("guest")
-    assert instance.launch()["providerRef"] == {"kind": "ClusterComputeProvider", "name": shared_world.name}
+@together(provider=False)
+def test_a_cluster_provider_serves_the_namespaces_that_it_allows(world: World) -> None:
+    label = {"matchLabels": {"kubernetes.io/metadata.name": world.namespace}}
+    ways = {"by-name": {"names": [world.namespace]}, "by-label": {"selector": label}, "to-all": {"selector": {}}}
+    worlds = {way: World(world.stage, world.gateway, f"{world.name}-{way}") for way in ways}
+    with ExitStack() as stack:
+        for way, shared in worlds.items():
+            shared.use_cluster_provider()
+            shared.make_secret()
+            shared.make_provider(allowedNamespaces=ways[way])
+            stack.enter_context(cleared_away(shared))
+            shared.create(way)
+        for shared in worlds.values():
+            instance = shared.made[0]
+            instance.wait_ready()
+            assert instance.launch()["providerRef"] == {"kind": "ClusterComputeProvider", "name": shared.name}
 
 
-def test_a_cluster_provider_serves_nobody_else(shared_world: World, home: str) -> None:
-    shared_world.make_provider(allowedNamespaces={"names": ["another"]})
-    instance = shared_world.create("intruder")
+@together(provider=False)
+def test_a_cluster_provider_serves_nobody_else(world: World) -> None:
+    world.use_cluster_provider()
+    world.make_secret()
+    world.make_provider(allowedNamespaces={"names": ["another"]})
+    instance = world.create("intruder")
     instance.wait_condition("Accepted", "False", "NamespaceNotAllowed")
     assert instance.condition("Stalled") == ("True", "NamespaceNotAllowed")
     assert instance.creates() == []
-    shared_world.change_provider(allowedNamespaces={"names": ["another", home]})
+    world.change_provider(allowedNamespaces={"names": ["another", world.namespace]})
     instance.wait_ready()
     # What exists is kept when the door closes again, and can still be deleted.
-    shared_world.change_provider(allowedNamespaces={"names": ["another"]})
-    late = shared_world.create("late")
+    world.change_provider(allowedNamespaces={"names": ["another"]})
+    late = world.create("late")
     late.wait_condition("Accepted", "False", "NamespaceNotAllowed")
     assert instance.condition("Ready") == ("True", "Running")
     instance.delete()
@@ -424,58 +416,70 @@ def test_a_cluster_provider_serves_nobody_else(shared_world: World, home: str) -
     assert instance.live() == []
 
 
-@pytest.fixture
-def shared_world(operator: OperatorProcess, bare_world: World) -> World:
-    """A gateway and the Secret of a cluster provider, in the operator's own namespace."""
-    bare_world.use_cluster_provider()
-    bare_world.make_secret()
-    return bare_world
+@together()
+def test_it_says_how_it_is(world: World) -> None:
+    world.create_ready("counted")
+    assert world.operator.ask("/healthz") == (200, "ok")
+    assert world.operator.ask("/readyz") == (200, "ok")
+    labels = f'namespace="{world.namespace}",provider="{world.name}",summary="Running"'
+    assert world.operator.metric(f"gpuwright_machines{{{labels}}}") == 1
+    assert (
+        world.operator.metric('controller_runtime_reconcile_total{controller="computeinstance",result="success"}') > 0
+    )
+    assert world.operator.ask("/nonsense")[0] == 404
 
 
-def filled_in(value: object, home: str) -> object:
-    """Return a JSON value with the namespace's name put in."""
-    match value:
-        case str():
-            return value.format(home=home)
-        case list():
-            return [filled_in(entry, home) for entry in value]
-        case dict():
-            return {key: filled_in(entry, home) for key, entry in value.items()}
-        case _:
-            return value
+@pytest.fixture(scope="module")
+def amnesia(begun: Begun, stage: Stage) -> Iterator[World]:
+    """Two instances whose records are lost while no operator runs, as in a restored backup; one is deleted then."""
+    begun.wait()
+    with GatewayProcess(FAST_BOOT) as gateway, cleared_away(World(stage, gateway, "amnesia")) as world:
+        world.make_secret()
+        world.make_provider()
+        kept, deleted = world.create("kept"), world.create("deleted")
+        kept.wait_ready()
+        deleted.wait_ready()
+        stage.operator.kill()
+        lost = {"status": {"launch": None, "machine": None, "conditions": None}}
+        for instance in world.made:
+            stage.cluster.merge(INSTANCES, world.namespace, instance.name, lost, "status")
+        deleted.delete()
+        stage.operator.start()
+        yield world
 
 
-# The process
+def test_a_lost_record_is_found_again_at_the_provider(amnesia: World) -> None:
+    instance = amnesia.made[0]
+    instance.wait_ready()
+    assert [machine["id"] for machine in instance.live()] == [machine_id(instance)]
+    assert instance.condition("Launched") == ("True", "Adopted")
+    assert instance.sent() == ["n"]
 
 
-def test_a_process_that_is_told_to_end_finishes_what_is_in_flight(world: World, operator: OperatorProcess) -> None:
+def test_an_object_whose_record_is_lost_leaves_no_machine_behind(amnesia: World) -> None:
+    instance = amnesia.made[1]
+    instance.wait_gone()
+    assert [machine["ending"] for machine in instance.machines()] == ["deleted"]
+
+
+def test_a_process_that_is_told_to_end_finishes_what_is_in_flight(begun: Begun, world: World) -> None:
+    begun.wait()
     world.fault("in-flight", action="hang", seconds=1.5)
     idle = world.create_ready("idle")
     instance = world.create("in-flight")
     wait_for("a create in flight", instance.creates)
-    operator.ask_to_end()
-    wait_for("readiness off", lambda: operator.ask("/readyz")[0] in {503, 0}, 1.4)
-    assert operator.wait() == 0
-    try:
-        assert instance.launch()["outcome"] == "Committed"
-        assert machine_id(instance) == instance.live()[0]["id"]
-        assert idle.condition("Ready") == ("True", "Running")
-        assert len(operator.said("stopped")) == 1
-    finally:
-        operator.start()
+    world.operator.ask_to_end()
+    wait_for("readiness off", lambda: world.operator.ask("/readyz")[0] in {503, 0}, 1.4)
+    assert world.operator.wait() == 0
+    outcome, recorded = instance.launch()["outcome"], machine_id(instance)
+    world.operator.start()
+    assert (outcome, recorded) == ("Committed", instance.live()[0]["id"])
+    assert idle.condition("Ready") == ("True", "Running")
+    assert len(world.operator.said("stopped")) == 1
     instance.wait_ready()
     assert instance.sent() == ["n"]
 
 
-def test_it_says_how_it_is(world: World, operator: OperatorProcess, home: str) -> None:
-    world.create_ready("counted")
-    assert operator.ask("/healthz") == (200, "ok")
-    assert operator.ask("/readyz") == (200, "ok")
-    labels = f'namespace="{home}",provider="{world.name}",summary="Running"'
-    assert operator.metric(f"gpuwright_machines{{{labels}}}") == 1
-    assert operator.metric('controller_runtime_reconcile_total{controller="computeinstance",result="success"}') > 0
-    assert operator.ask("/nonsense")[0] == 404
-
-
-def test_nothing_went_wrong_in_the_operator(operator: OperatorProcess) -> None:
-    assert operator.complaints() == []
+def test_nothing_went_wrong_in_the_operator(begun: Begun, stage: Stage) -> None:
+    begun.wait()
+    assert stage.operator.complaints() == []

@@ -1,17 +1,17 @@
 """A namespace, or what stands in it, deleted in every order: no machine is left, and nothing hangs for ever.
 
-Each case has a namespace and a gateway of its own; one operator sees to all namespaces.
+Each case has a namespace of its own; one operator sees to all namespaces.
 """
 
-import uuid
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.e2e.cluster import INSTANCES, NAMESPACES, PROVIDERS, SECRETS, Cluster, holds_for, wait_for
+from tests.e2e.cluster import INSTANCES, NAMESPACES, PROVIDERS, SECRETS, holds_for, wait_for
 from tests.e2e.operator_process import OperatorProcess
-from tests.e2e.world import Instance, World
+from tests.e2e.stage import Stage
+from tests.e2e.together import Begun, cleared_away, together
+from tests.e2e.world import FAST_BOOT, OWN_NAMESPACE, Instance, World
 
 from gpuwright_sandbox.controlplane.plane import ControlPlane
 from gpuwright_sandbox.gateway.process import GatewayProcess
@@ -30,28 +30,6 @@ def operator(control_plane: ControlPlane, operator_user: str, operator_log: Path
     made.close()
 
 
-@pytest.fixture(scope="module")
-def deleted() -> list[str]:
-    """The namespaces that were deleted: each takes a while to go, which only the last test waits for."""
-    return []
-
-
-@pytest.fixture
-def lonely(operator: OperatorProcess, cluster: Cluster, gateway: GatewayProcess, deleted: list[str]) -> Iterator[World]:
-    """A namespace with a provider in it, and nobody else's objects."""
-    name = f"e2e-{uuid.uuid4().hex[:8]}"
-    cluster.create(NAMESPACES, {"metadata": {"name": name}})
-    made = World(cluster, name, gateway, "gateway")
-    made.make_secret()
-    made.make_provider()
-    yield made
-    cluster.delete(NAMESPACES, "", name)
-    deleted.append(name)
-    wait_until_empty(made)
-    assert gateway.doubled() == []
-    assert gateway.live_machines() == []
-
-
 def wait_until_empty(world: World) -> None:
     """Return once nothing of ours is left in the namespace."""
 
@@ -68,43 +46,31 @@ def some_ready(world: World, count: int = 3) -> list[Instance]:
     return instances
 
 
-def test_a_namespace_with_live_machines_goes_and_leaves_none(lonely: World) -> None:
-    lonely.fault("hanging", action="hang", seconds=1)
-    some_ready(lonely)
-    lonely.create("hanging")
-    lonely.create("homeless", providerRef={"name": "there-is-none"})
-    wait_for("a create in flight", lambda: len(lonely.gateway.requests(call="create")) == 4)
-    lonely.cluster.delete(NAMESPACES, "", lonely.namespace)
-    wait_until_empty(lonely)
-    assert lonely.gateway.live_machines() == []
-    assert len(lonely.gateway.machines()) == 4
+@together(own_gateway=True, own_namespace=True)
+def test_a_namespace_with_live_machines_goes_and_leaves_none(world: World) -> None:
+    world.fault("hanging", action="hang", seconds=1)
+    some_ready(world)
+    world.create("hanging")
+    world.create("homeless", providerRef={"name": "there-is-none"})
+    wait_for("a create in flight", lambda: len(world.gateway.requests(call="create")) == 4)
+    world.cluster.delete(NAMESPACES, "", world.namespace)
+    wait_until_empty(world)
+    assert world.gateway.live_machines() == []
+    assert len(world.gateway.machines()) == 4
 
 
-def test_a_namespace_that_is_deleted_while_no_operator_runs_goes_once_one_does(
-    lonely: World, operator: OperatorProcess
-) -> None:
-    some_ready(lonely)
-    operator.kill()
+@together(own_gateway=True, own_namespace=True)
+def test_a_namespace_waits_for_a_provider_that_is_away(world: World) -> None:
+    some_ready(world)
+    world.gateway.pause()
     try:
-        lonely.cluster.delete(NAMESPACES, "", lonely.namespace)
-        assert holds_for(2, lambda: len(lonely.gateway.live_machines()) == 3)
+        world.cluster.delete(NAMESPACES, "", world.namespace)
+        assert holds_for(4, lambda: len(world.cluster.all(INSTANCES, world.namespace)) == 3)
+        assert world.provider()["metadata"]["finalizers"] == ["gpuwright.dev/in-use"]
     finally:
-        operator.start()
-    wait_until_empty(lonely)
-    assert lonely.gateway.live_machines() == []
-
-
-def test_a_namespace_waits_for_a_provider_that_is_away(lonely: World) -> None:
-    some_ready(lonely)
-    lonely.gateway.pause()
-    try:
-        lonely.cluster.delete(NAMESPACES, "", lonely.namespace)
-        assert holds_for(4, lambda: len(lonely.cluster.all(INSTANCES, lonely.namespace)) == 3)
-        assert lonely.provider()["metadata"]["finalizers"] == ["gpuwright.dev/in-use"]
-    finally:
-        lonely.gateway.resume()
-    wait_until_empty(lonely)
-    assert lonely.gateway.live_machines() == []
+        world.gateway.resume()
+    wait_until_empty(world)
+    assert world.gateway.live_machines() == []
 
 
 def delete_secret(world: World) -> None:
@@ -120,49 +86,79 @@ def delete_instances(world: World) -> None:
         instance.delete()
 
 
-@pytest.mark.parametrize(
-    "steps",
-    [
-        pytest.param((delete_secret, delete_provider, delete_instances), id="secret, provider, instances"),
-        pytest.param((delete_provider, delete_secret, delete_instances), id="provider, secret, instances"),
-        pytest.param((delete_secret, delete_instances, delete_provider), id="secret, instances, provider"),
-        pytest.param((delete_instances, delete_provider, delete_secret), id="instances, provider, secret"),
-    ],
-)
-def test_whatever_the_order_the_machines_go_first(lonely: World, steps: tuple[Callable[[World], None], ...]) -> None:
-    some_ready(lonely, 2)
+@together(own_namespace=True)
+def test_the_secret_first_then_the_provider_then_the_instances(world: World) -> None:
+    delete_in_this_order(world, delete_secret, delete_provider, delete_instances)
+
+
+@together(own_namespace=True)
+def test_the_provider_first_then_the_secret_then_the_instances(world: World) -> None:
+    delete_in_this_order(world, delete_provider, delete_secret, delete_instances)
+
+
+@together(own_namespace=True)
+def test_the_secret_first_then_the_instances_then_the_provider(world: World) -> None:
+    delete_in_this_order(world, delete_secret, delete_instances, delete_provider)
+
+
+@together(own_namespace=True)
+def test_the_instances_first_then_the_provider_then_the_secret(world: World) -> None:
+    delete_in_this_order(world, delete_instances, delete_provider, delete_secret)
+
+
+def delete_in_this_order(world: World, *steps: Callable[[World], None]) -> None:
+    """Delete all without a pause; whatever the order, the machines go first."""
+    some_ready(world, 2)
     for step in steps:
-        step(lonely)
-    for instance in lonely.made:
+        step(world)
+    for instance in world.made:
         instance.wait_gone()
-    wait_for("provider gone", lambda: not lonely.provider(), shown=lonely.provider)
-    wait_for("Secret gone", lambda: not lonely.cluster.get(SECRETS, lonely.namespace, lonely.name))
-    assert lonely.gateway.live_machines() == []
-    assert [machine["ending"] for machine in lonely.gateway.machines()] == ["deleted", "deleted"]
+        assert [machine["ending"] for machine in instance.machines()] == ["deleted"]
+    wait_for("provider gone", lambda: not world.provider(), shown=world.provider)
+    wait_for("Secret gone", lambda: not world.cluster.get(SECRETS, world.namespace, world.name))
 
 
-def test_a_provider_and_its_secret_stay_while_machines_need_them(lonely: World) -> None:
-    instance = some_ready(lonely, 1)[0]
-    delete_secret(lonely)
-    delete_provider(lonely)
-    wait_for("an Event that says so", lambda: "InUse" in lonely.provider_events())
+@together(own_gateway=True, own_namespace=True)
+def test_a_provider_and_its_secret_stay_while_machines_need_them(world: World) -> None:
+    instance = some_ready(world, 1)[0]
+    delete_secret(world)
+    delete_provider(world)
+    wait_for("an Event that says so", lambda: "InUse" in world.provider_events())
     assert holds_for(2, lambda: instance.condition("Ready") == ("True", "Running"))
-    refused = lonely.create("too-late")
+    refused = world.create("too-late")
     refused.wait_condition("Accepted", "False", "ProviderNotFound")
-    assert lonely.cluster.get(SECRETS, lonely.namespace, lonely.name) is not None
+    assert world.cluster.get(SECRETS, world.namespace, world.name) is not None
     assert (refused.creates(), len(instance.live())) == ([], 1)
-    delete_instances(lonely)
-    wait_for("provider gone", lambda: not lonely.provider(), shown=lonely.provider)
+    delete_instances(world)
+    wait_for("provider gone", lambda: not world.provider(), shown=world.provider)
 
 
-def test_every_deleted_namespace_is_gone(cluster: Cluster, deleted: list[str]) -> None:
-    for name in deleted:
-        wait_for(f"namespace {name} gone", partial(_is_gone, cluster, name), NAMESPACE_SECONDS)
+def test_a_namespace_that_is_deleted_while_no_operator_runs_goes_once_one_does(begun: Begun, stage: Stage) -> None:
+    begun.wait()
+    with GatewayProcess(FAST_BOOT) as gateway:
+        world = World(stage, gateway, "gateway")
+        with world.own_namespace(), cleared_away(world):
+            world.make_secret()
+            world.make_provider()
+            some_ready(world)
+            stage.operator.kill()
+            world.cluster.delete(NAMESPACES, "", world.namespace)
+            assert holds_for(2, lambda: len(gateway.live_machines()) == 3)
+            stage.operator.start()
+            wait_until_empty(world)
+            assert gateway.live_machines() == []
 
 
-def _is_gone(cluster: Cluster, namespace: str) -> bool:
-    return cluster.get(NAMESPACES, "", namespace) is None
+def test_every_deleted_namespace_is_gone(begun: Begun, stage: Stage) -> None:
+    begun.wait()
+
+    def left() -> list[str]:
+        found = [str(body["metadata"]["name"]) for body in stage.cluster.all(NAMESPACES, "")]
+        return [name for name in found if name.startswith(OWN_NAMESPACE)]
+
+    wait_for("namespaces gone", lambda: not left(), NAMESPACE_SECONDS, left)
 
 
-def test_nothing_went_wrong_in_the_operator(operator: OperatorProcess) -> None:
-    assert operator.complaints() == []
+def test_nothing_went_wrong_in_the_operator(begun: Begun, stage: Stage) -> None:
+    begun.wait()
+    assert stage.operator.complaints() == []

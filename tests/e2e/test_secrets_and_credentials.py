@@ -3,55 +3,25 @@
 import base64
 import json
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
-from tests.e2e.cluster import (
-    CLUSTER_PROVIDERS,
-    EVENTS,
-    INSTANCES,
-    PROVIDERS,
-    SECRETS,
-    Body,
-    Cluster,
-    condition,
-    holds_for,
-)
-from tests.e2e.operator_process import OperatorProcess
-from tests.e2e.world import FAST_BOOT, Instance, World
+from tests.e2e.cluster import EVENTS, INSTANCES, PROVIDERS, SECRETS, condition, holds_for
+from tests.e2e.stage import Stage
+from tests.e2e.together import Begun, cleared_away, together
+from tests.e2e.world import FAST_BOOT, World
 
 from gpuwright_sandbox.gateway.process import GatewayProcess
 
 pytestmark = pytest.mark.cluster
 
+SECRET_SECONDS = 45.0  # a Secret that an instance names is asked for every 30 s
 
-def env_from(secret: str, key: str = "key") -> dict[str, object]:
+
+def env_from(secret: str) -> dict[str, Any]:
     """Return a bootstrap whose one variable comes from a Secret."""
-    return {"env": [{"name": "CODE", "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}]}
-
-
-@dataclass(frozen=True, slots=True)
-class Early:
-    """An instance that was created before the Secret that it names, as it was then."""
-
-    instance: Instance
-    before: Body
-
-
-@pytest.fixture(scope="module")
-def early(operator: OperatorProcess, cluster: Cluster, home: str) -> Iterator[Early]:
-    """A Secret of an instance is asked for every 30 s only, so the wait begins with the module."""
-    with GatewayProcess(FAST_BOOT) as gateway:
-        world = World(cluster, home, gateway, "early")
-        world.make_secret()
-        world.make_provider()
-        instance = world.create("early", bootstrap=env_from("comes-late"))
-        instance.wait_condition("Accepted", "False", "SecretNotFound")
-        before = instance.body() or {}
-        world.make_secret("comes-late", key="late but right")
-        yield Early(instance, before)
-        world.close()
+    return {"env": [{"name": "CODE", "valueFrom": {"secretKeyRef": {"name": secret, "key": "key"}}}]}
 
 
 def set_token(world: World, token: str) -> None:
@@ -60,32 +30,66 @@ def set_token(world: World, token: str) -> None:
     world.cluster.merge(SECRETS, world.namespace, world.name, {"data": {"token": encoded}})
 
 
-def test_an_instance_waits_for_its_secret_and_says_so(early: Early) -> None:
-    assert condition(early.before, "Accepted") == ("False", "SecretNotFound")
-    assert condition(early.before, "Ready") == ("False", "SecretNotFound")
-    assert condition(early.before, "Stalled") == ("False", "NotStalled")
-    assert "launch" not in early.before["status"]
+@together()
+def test_an_instance_waits_for_its_secret_and_goes_on_when_that_has_come(world: World) -> None:
+    instance = world.create("early", bootstrap=env_from("comes-late"))
+    instance.wait_condition("Accepted", "False", "SecretNotFound")
+    assert "comes-late" in instance.message("Accepted")
+    assert instance.condition("Ready") == ("False", "SecretNotFound")
+    assert instance.condition("Stalled") == ("False", "NotStalled")
+    assert instance.launch() == {}
+    world.make_secret("comes-late", key="late but right")
+    instance.wait_ready(SECRET_SECONDS)
+    assert instance.condition("Accepted") == ("True", "Accepted")
+    assert instance.creates()[0]["body"]["env"]["CODE"] == "late but right"
 
 
+@together(own_gateway=True)
 def test_a_rotated_token_is_rejected_and_works_again_once_the_secret_has_it(world: World) -> None:
     running = world.create_ready("running")
     world.gateway.change_settings(tokens=["rotated"])
     world.wait_provider("CredentialsValid", "False", "CredentialsRejected")
     running.wait_condition("Ready", "Unknown")
-    waiting = world.create("waiting")
-    waiting.wait_condition("Stalled", "True", "CredentialsRejected")
-    assert condition(world.provider(), "Ready") == ("False", "CredentialsRejected")
     assert running.condition("Ready") == ("Unknown", "ProviderUnreachable")
     assert running.condition("Stalled") == ("False", "NotStalled")
-    assert waiting.creates() == []
+    assert condition(world.provider(), "Ready") == ("False", "CredentialsRejected")
     set_token(world, "rotated")
     world.wait_provider("CredentialsValid", "True", "Authenticated")
     running.wait_ready()
-    waiting.wait_ready()
-    assert waiting.condition("Stalled") == ("False", "NotStalled")
-    assert (running.sent(), waiting.sent()) == (["n"], ["n"])
+    assert running.sent() == ["n"]
 
 
+@together(own_gateway=True)
+def test_a_new_instance_stalls_while_the_token_is_refused(world: World) -> None:
+    world.wait_provider("Ready", "True")
+    world.gateway.change_settings(tokens=["rotated"])
+    world.wait_provider("CredentialsValid", "False", "CredentialsRejected")
+    instance = world.create("waiting")
+    instance.wait_condition("Stalled", "True", "CredentialsRejected")
+    assert instance.condition("Launched") == ("False", "CredentialsRejected")
+    assert instance.creates() == []
+    set_token(world, "rotated")
+    instance.wait_ready()
+    assert instance.condition("Stalled") == ("False", "NotStalled")
+    assert instance.sent() == ["n"]
+
+
+@together(own_gateway=True)
+def test_a_create_that_is_refused_for_its_token_is_sent_again_with_the_new_one(world: World) -> None:
+    """The first that hears of the rotation is the create itself."""
+    world.fault("first-to-know", action="answer", status=401, code="unauthorized")
+    instance = world.create("first-to-know")
+    instance.wait_condition("Launched", "False", "CredentialsRejected")
+    set_token(world, world.gateway.token + " ")
+    world.gateway.change_settings(tokens=[world.gateway.token])
+    world.wait_provider("CredentialsValid", "True", seconds=15)
+    instance.annotate("reconcile-requested-at", "now")
+    instance.wait_ready()
+    assert instance.sent() == ["n", "n"]
+    assert instance.outcomes() == []
+
+
+@together(own_gateway=True)
 def test_a_deletion_waits_while_the_token_is_refused(world: World) -> None:
     instance = world.create_ready("leaving")
     world.gateway.change_settings(tokens=["rotated"])
@@ -99,6 +103,7 @@ def test_a_deletion_waits_while_the_token_is_refused(world: World) -> None:
     assert instance.live() == []
 
 
+@together(own_gateway=True)
 def test_a_token_of_another_account_is_no_proof_that_machines_are_gone(world: World) -> None:
     world.gateway.change_settings(tokens={world.gateway.token: "ours", "theirs": "another"})
     instance = world.create_ready("elsewhere")
@@ -112,8 +117,8 @@ def test_a_token_of_another_account_is_no_proof_that_machines_are_gone(world: Wo
     assert [entry["id"] for entry in instance.live()] == [machine]
 
 
-def test_a_provider_without_its_secret_says_so_and_heals(operator: OperatorProcess, bare_world: World) -> None:
-    world = bare_world
+@together(provider=False)
+def test_a_provider_without_its_secret_says_so_and_heals(world: World) -> None:
     world.make_provider()
     instance = world.create("waiting")
     world.wait_provider("Accepted", "False", "SecretNotFound")
@@ -125,8 +130,8 @@ def test_a_provider_without_its_secret_says_so_and_heals(operator: OperatorProce
     instance.wait_ready()
 
 
-def test_a_secret_without_that_key_is_no_secret(operator: OperatorProcess, bare_world: World) -> None:
-    world = bare_world
+@together(provider=False)
+def test_a_secret_without_that_key_is_no_secret(world: World) -> None:
     world.make_secret(other="text")
     world.make_provider()
     world.wait_provider("Accepted", "False", "SecretNotFound")
@@ -134,48 +139,37 @@ def test_a_secret_without_that_key_is_no_secret(operator: OperatorProcess, bare_
     world.wait_provider("Ready", "True")
 
 
-def test_what_a_secret_holds_reaches_the_machine_and_nothing_else(world: World) -> None:
+@together()
+def test_what_a_secret_holds_reaches_the_machine(world: World) -> None:
     world.make_secret("birth", key="from a Secret", script="#!/bin/sh\ntrue\n")
-    secret = {"name": "CODE", "valueFrom": {"secretKeyRef": {"name": "birth", "key": "key"}}}
-    env = [secret, {"name": "OPEN", "value": "for all"}]
+    env = [*env_from("birth")["env"], {"name": "OPEN", "value": "for all"}]
     bootstrap = {"env": env, "userDataSecretRef": {"name": "birth", "key": "script"}}
-    instance = world.create_ready("told", bootstrap=bootstrap)
-    body = instance.creates()[0]["body"]
+    body = world.create_ready("told", bootstrap=bootstrap).creates()[0]["body"]
     assert (body["env"]["CODE"], body["env"]["OPEN"]) == ("from a Secret", "for all")
     assert body["user_data"] == "#!/bin/sh\ntrue\n"
 
 
-def test_no_secret_is_seen_anywhere(operator: OperatorProcess, cluster: Cluster, home: str) -> None:
+MISHAPS: Mapping[str, Mapping[str, Any]] = {
+    "canary-reset": {"action": "drop", "commit": "first"},
+    "canary-garbled": {"action": "garble", "how": "html"},
+    "canary-refused": {"action": "answer", "status": 422, "code": "invalid"},
+    "canary-promised": {"action": "answer", "status": 500},
+    "canary-redirected": {"action": "redirect", "location": "http://127.0.0.1:1/", "commit": "first"},
+}
+
+
+def test_no_secret_is_seen_anywhere(begun: Begun, stage: Stage) -> None:
     """All that can go wrong goes wrong, with the log at DEBUG; then everything that can be read is searched."""
     canaries = {name: f"canary-{name}-{secrets.token_hex(8)}" for name in ("token", "env", "data", "wrong")}
-    with GatewayProcess(FAST_BOOT, token=canaries["token"]) as gateway:
-        world = World(cluster, home, gateway, "canaries")
-        world.make_secret()
-        world.make_secret("canary-birth", key=canaries["env"], data=canaries["data"])
-        world.make_provider()
-        bootstrap = env_from("canary-birth") | {"userDataSecretRef": {"name": "canary-birth", "key": "data"}}
-        faults: dict[str, dict[str, object]] = {
-            "canary-reset": {"action": "drop", "commit": "first"},
-            "canary-garbled": {"action": "garble", "how": "html"},
-            "canary-refused": {"action": "answer", "status": 422, "code": "invalid"},
-            "canary-promised": {"action": "answer", "status": 500},
-            "canary-redirected": {"action": "redirect", "location": "http://127.0.0.1:1/", "commit": "first"},
-        }
-        for name, fault in faults.items():
-            world.gateway.add_fault(call="create", name=f"{name}-*", **fault)  # type: ignore[arg-type]  # it is JSON
-        instances = {name: world.create(name, bootstrap=bootstrap) for name in faults}
-        instances["canary-refused"].wait_condition("Stalled", "True", "RequestRejected")
-        for name, instance in instances.items():
-            if name != "canary-refused":
-                instance.wait_ready()
-        set_token(world, canaries["wrong"])
-        world.wait_provider("CredentialsValid", "False")
-        shown = _all_that_can_be_read(operator, cluster, home)
-        assert len(instances["canary-reset"].creates()) == 1
-        assert canaries["env"] in json.dumps(instances["canary-reset"].creates())
+    with (
+        GatewayProcess(FAST_BOOT, token=canaries["token"]) as gateway,
+        cleared_away(World(stage, gateway, "canaries")) as world,
+    ):
+        _live_through_mishaps(world, canaries)
+        shown = _all_that_can_be_read(stage)
         set_token(world, canaries["token"])
-        world.close()
-        shown |= {f"{place} at the end": text for place, text in _all_that_can_be_read(operator, cluster, home).items()}
+    begun.wait()
+    shown |= {f"{place} at the end": text for place, text in _all_that_can_be_read(stage).items()}
     for name, canary in canaries.items():
         encoded = base64.b64encode(canary.encode()).decode().rstrip("=")
         for place, text in shown.items():
@@ -184,21 +178,32 @@ def test_no_secret_is_seen_anywhere(operator: OperatorProcess, cluster: Cluster,
             assert encoded not in text, f"{name} is in {place}, in base64"
 
 
-def _all_that_can_be_read(operator: OperatorProcess, cluster: Cluster, home: str) -> dict[str, str]:
-    objects = [*cluster.all(INSTANCES, home), *cluster.all(PROVIDERS, home), *cluster.all(CLUSTER_PROVIDERS, home)]
+def _live_through_mishaps(world: World, canaries: Mapping[str, str]) -> None:
+    world.make_secret()
+    world.make_secret("canary-birth", key=canaries["env"], data=canaries["data"])
+    world.make_provider()
+    bootstrap = env_from("canary-birth") | {"userDataSecretRef": {"name": "canary-birth", "key": "data"}}
+    for name, fault in MISHAPS.items():
+        world.fault(name, **fault)
+    instances = {name: world.create(name, bootstrap=bootstrap) for name in MISHAPS}
+    instances.pop("canary-refused").wait_condition("Stalled", "True", "RequestRejected")
+    for instance in instances.values():
+        instance.wait_ready()
+        assert canaries["env"] in json.dumps(instance.creates())
+    set_token(world, canaries["wrong"])
+    world.wait_provider("CredentialsValid", "False")
+
+
+def _all_that_can_be_read(stage: Stage) -> dict[str, str]:
+    objects = [body for kind in (INSTANCES, PROVIDERS) for body in stage.cluster.all(kind, stage.home)]
     return {
-        "the log": operator.logs(),
-        "the metrics": operator.ask("/metrics")[1],
-        "the Events": json.dumps(cluster.all(EVENTS, home)),
+        "the log": stage.operator.logs(),
+        "the metrics": stage.operator.ask("/metrics")[1],
+        "the Events": json.dumps(stage.cluster.all(EVENTS, stage.home)),
         "the objects": json.dumps(objects),
     }
 
 
-def test_an_instance_goes_on_when_its_secret_has_come(early: Early) -> None:
-    early.instance.wait_ready(seconds=45)
-    assert early.instance.creates()[0]["body"]["env"]["CODE"] == "late but right"
-    assert early.instance.condition("Accepted") == ("True", "Accepted")
-
-
-def test_nothing_went_wrong_in_the_operator(operator: OperatorProcess) -> None:
-    assert operator.complaints() == []
+def test_nothing_went_wrong_in_the_operator(begun: Begun, stage: Stage) -> None:
+    begun.wait()
+    assert stage.operator.complaints() == []

@@ -27,6 +27,7 @@ from gpuwright_sandbox.gateway.process import GatewayProcess
 from gpuwright_sandbox.gateway.shapes import Json
 
 MACHINE = {"gpu": {"type": "H100", "count": 1}, "image": "registry.example/trainer:1"}
+OWN_NAMESPACE = "e2e-own-"  # what the names of tests' own namespaces begin with
 FAST_BOOT = {"boot_seconds": 0.1, "delete_seconds": 0.1, "stop_seconds": 0.1, "start_seconds": 0.1}
 
 SHORT_TIMES: Mapping[str, Any] = {
@@ -178,7 +179,7 @@ class World:
     @contextmanager
     def own_namespace(self) -> Iterator[None]:
         """Move to a fresh namespace; it is deleted at the end, which nobody waits for."""
-        self.namespace = f"e2e-{uuid.uuid4().hex[:8]}"
+        self.namespace = f"{OWN_NAMESPACE}{uuid.uuid4().hex[:8]}"
         self.cluster.create(NAMESPACES, {"metadata": {"name": self.namespace}})
         yield
         self.cluster.delete(NAMESPACES, "", self.namespace)

@@ -314,7 +314,7 @@ def strangers_died(world: World) -> bool:
 
 def a_machine_expires_and_its_operator_dies(world: World) -> World:
     world = runs(replace(world, stored=new_body(expireAfterSeconds=100)), 300, until=_dying)
-    return runs(world.crashes("A"), LONG)
+    return runs(world.crashes("A"), 90, until=bought_again)
 
 
 def _dying(world: World) -> bool:

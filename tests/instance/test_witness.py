@@ -118,6 +118,13 @@ class TestAfterLook:
     def test_counts_a_foreign_holder_of_the_name_as_absent(self) -> None:
         assert self.after(Present(a_strangers_machine())) == replace(absent(NOW), stranger=True)
 
+    @pytest.mark.parametrize(
+        "later", [pytest.param(Absent(), id="absent"), pytest.param(Present(a_machine()), id="ours")]
+    )
+    def test_forgets_a_foreign_holder_that_is_gone(self, later: Sighting) -> None:
+        held = FRESH.after_look(N, NOW - 1, Present(a_strangers_machine()), OWNER.uid, counts=True)
+        assert not held.after_look(N, NOW, later, OWNER.uid, counts=True).trail(N).stranger
+
     def test_keeps_a_tombstone(self) -> None:
         assert self.after(Tombstone("i-1")) == Trail().buried(NOW, "i-1")
 

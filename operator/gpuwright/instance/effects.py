@@ -193,10 +193,10 @@ class Effects:
         witness = self._observer.witness(seen.instance)
         later = self._clock.monotonic() + OUTDATED_CRD_SECONDS
         self._observer.remember(seen.instance, replace(witness, armed=None, not_before=later))
-        await self._observer.read_live(seen.instance.key)
-        fresh = self._observer.instance(seen.instance.key)
-        if fresh is not None:
-            again = replace(seen, instance=fresh)
+        body = await self._observer.read_live(seen.instance.key)
+        if body is not None and body["metadata"]["uid"] == seen.instance.owner.uid:
+            # Nothing is sent under the record that was cut, so what was on record before is true again.
+            again = replace(seen, instance=replace(seen.instance, body=body))
             await self._writer.publish(again, status_of(again, Wait(Reason.CRD_OUTDATED, words)))
         return OUTDATED_CRD_SECONDS
 

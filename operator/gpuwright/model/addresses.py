@@ -23,6 +23,14 @@ METADATA = frozenset(
 )
 """Addresses that hand out the node's own credentials: never a provider."""
 
+PRIVATE: tuple[Network, ...] = (
+    IPv4Network("10.0.0.0/8"),
+    IPv4Network("172.16.0.0/12"),
+    IPv4Network("192.168.0.0/16"),
+    IPv6Network("fc00::/7"),
+)
+"""What a cluster provider may use beside public addresses: RFC 1918 and unique local addresses, nothing else."""
+
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -49,7 +57,7 @@ def refusal(address: str, *, encrypted: bool, policy: AddressPolicy) -> str | No
     # What nobody has been given yet is "global" to ipaddress, ::/8 with the IPv4-compatible addresses among it.
     if found.is_global and not (found.is_multicast or found.is_reserved):
         return None
-    if policy.private and found.is_private and not (found.is_loopback or found.is_link_local or found.is_unspecified):
+    if policy.private and any(found.version == network.version and found in network for network in PRIVATE):
         return None
     return f"{found} is not a public address: start the operator with --allow-endpoint-cidr to allow it"
 

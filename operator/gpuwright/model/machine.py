@@ -1,11 +1,14 @@
 """What exists at a provider, and what one look at it showed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from gpuwright.model.names import LABEL_INCARNATION, Owner, owner_of
+
+_COUNT = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
 class MachineState(StrEnum):
@@ -67,7 +70,7 @@ class Machine:
     def incarnation(self) -> int:
         """Return the incarnation on its tag; 1 where it carries none that can be read."""
         word = self.labels.get(LABEL_INCARNATION, "")
-        return int(word) if word.isascii() and word.isdigit() and word != "0" else 1
+        return int(word) if _COUNT.fullmatch(word) else 1
 
     def recorded(self) -> dict[str, Any]:
         """Return what status.machine says of it."""

@@ -90,7 +90,7 @@ class Caller:
         """
         began = self._clock.monotonic()
         name = str(account.key)
-        result = "ok"
+        result = "error"  # until it has ended otherwise: it may be cancelled
         try:
             answer = await call
         except (NotAsked, NotLooked) as error:
@@ -101,6 +101,7 @@ class Caller:
             self._note(account, unhealthy=error.unhealthy, message=error.message)
             raise
         else:
+            result = "ok"
             self._note(account, unhealthy=False, message="")
             return answer
         finally:

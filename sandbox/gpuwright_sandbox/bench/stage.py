@@ -61,7 +61,8 @@ async def staged(setting: Setting, binaries: Binaries, command: Sequence[str]) -
             _apply(plane, *surroundings(gateway, setting.provider))
             # As the peer was: in system:masters, so that priority and fairness holds nobody back.
             identity = plane.kubeconfig(USER, ("system:masters",))
-            subject = Subject(command, identity, venv.BUILD / "bench-logs" / f"{setting.name}.log")
+            environment = venv.environment(identity, venv.copy_code(Path(folder)))
+            subject = Subject(command, environment, venv.BUILD / "bench-logs" / f"{setting.name}.log")
             audit = AuditTail(plane.audit_log, USER)
             try:
                 async with driver.opened(plane.admin_kubeconfig(), NAMESPACE) as opened:

@@ -4,14 +4,13 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import IO
 
 import orjson
 
-from gpuwright_sandbox.bench import venv
 from gpuwright_sandbox.bench.errors import BenchError
 from gpuwright_sandbox.controlplane.identity import Usage, measure
 from gpuwright_sandbox.controlplane.layout import LOOPBACK, is_free
@@ -29,17 +28,17 @@ class Subject:
 
     Args:
         command: a Python with its options, such as `(python, "-X", "importtime")`; `-m gpuwright` and flags follow.
-        kubeconfig: who it is towards the API server.
+        environment: the environment variables of the process, all of them.
         log: made anew.
     """
 
-    def __init__(self, command: Sequence[str], kubeconfig: Path, log: Path) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.log = log
         self._port = next(port for port in random.sample(_PORTS, len(_PORTS)) if is_free(port))
         flags = ["--no-leader-elect", "--http-bind", f"{LOOPBACK}:{self._port}"]
         flags += ["--allow-endpoint-cidr", "127.0.0.0/8", "--log-format", "json"]
         self._command = (*command, "-m", "gpuwright", *flags)
-        self._environment = venv.environment(kubeconfig)
+        self._environment = environment
         self._child: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
         log.parent.mkdir(parents=True, exist_ok=True)

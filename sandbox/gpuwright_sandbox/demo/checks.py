@@ -157,7 +157,7 @@ def broken(checks: Iterable[Check]) -> tuple[Check, ...]:
 
 def _in_short(tries: Sequence[Try]) -> str:
     """Return `500, then 503 as -r2, then lost, then 201 under the same name`, say."""
-    words = [tries[0].answer]
+    words = [tries[0].answer if len(tries) > 1 or tries[0].answer == LOST else f"{tries[0].answer} at the first try"]
     for before, after in pairwise(tries):
         suffix = after.name.removeprefix(tries[0].name)
         words.append(f"{after.answer} {'under the same name' if after.name == before.name else f'as {suffix}'}")

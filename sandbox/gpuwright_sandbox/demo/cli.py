@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show(stage: Stage, screen: Screen, arguments: argparse.Namespace) -> None:
     try:
-        outcomes = Player(stage, screen).play(plan.acts(arguments.seed))
+        outcomes = Player(stage, screen, plan.acts(arguments.seed)).play()
     except (DemoError, GatewayProcessError, OSError) as error:
         raise DemoError(f"{error}\n\nthe end of the operator's log:\n{stage.operator.log_tail()}") from error
     screen.close(all_checks(outcomes), all_seconds(outcomes))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -10,7 +11,7 @@ from gpuwright_sandbox.demo.checks import Check
 from gpuwright_sandbox.demo.errors import ClaimError, NotSeenError
 from gpuwright_sandbox.demo.eyes import NAMESPACE
 from gpuwright_sandbox.demo.facts import Instance, View
-from gpuwright_sandbox.demo.plan import KILLED, PLAIN, Act, Deed, Planned
+from gpuwright_sandbox.demo.plan import KILLED, PLAIN, Act, Deed, Planned, everybody
 from gpuwright_sandbox.demo.rows import rows_of, truth_in_words
 from gpuwright_sandbox.demo.screen import Screen
 from gpuwright_sandbox.demo.stage import EXAMPLES, PROVIDER, Stage
@@ -25,12 +26,13 @@ _REST_SECONDS = 0.5
 class Player:
     """Plays acts on a stage, and tells a screen about it."""
 
-    def __init__(self, stage: Stage, screen: Screen) -> None:
+    def __init__(self, stage: Stage, screen: Screen, story: Sequence[Act]) -> None:
         self._stage = stage
         self._screen = screen
+        self._story = story
         self._began = time.monotonic()
 
-    def play(self, story: Sequence[Act]) -> tuple[Outcome, ...]:
+    def play(self) -> tuple[Outcome, ...]:
         """Return what came of each act.
 
         Raises:
@@ -39,11 +41,11 @@ class Player:
         """
         self._began = time.monotonic()
         with self._screen.story():
-            return tuple(self._play(act, number, len(story)) for number, act in enumerate(story, start=1))
+            return tuple(self._play(act, number) for number, act in enumerate(self._story, start=1))
 
-    def _play(self, act: Act, number: int, count: int) -> Outcome:
+    def _play(self, act: Act, number: int) -> Outcome:
         began = time.monotonic()
-        self._place = Place(act, number, count, began - self._began)
+        self._place = Place(act, number, len(self._story), began - self._began)
         self._screen.begin(self._place)
         claims = self._do(act)
         over = Outcome(self._place, claims, time.monotonic() - began, self._look())
@@ -122,7 +124,7 @@ class Player:
             checks.all_gone(later),
             checks.no_leak(self._stage.eyes.leaks(PROVIDER)),
             checks.bill_rests(gone.truth, later.truth),
-            checks.never_two(later.truth, made=len(before.instances)),
+            checks.never_two(later.truth, made=len(everybody(self._story))),
         )
 
     def _bring(self, act: Act) -> None:
@@ -175,8 +177,7 @@ class Player:
 
     def _look(self) -> View:
         view = self._stage.eyes.look()
-        seconds = time.monotonic() - self._began
-        self._screen.show(view, Place(self._place.act, self._place.number, self._place.count, seconds))
+        self._screen.show(view, replace(self._place, seconds=time.monotonic() - self._began))
         return view
 
 

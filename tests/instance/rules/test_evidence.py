@@ -388,7 +388,7 @@ class TestNextProofLook:
         ("since", "looked", "delay"),
         [
             pytest.param(NOW - 1, NOW, 1.0, id="at least a second"),
-            pytest.param(NOW - 8, NOW, 4.0, id="half of what has passed"),
+            pytest.param(NOW - 8, NOW, 8.0, id="as long as it has been shown"),
             pytest.param(NOW - 20, NOW, 10.0, id="at most ten seconds"),
             pytest.param(NOW - 200, NOW - 4, 6.0, id="counted from the last look"),
             pytest.param(NOW - 200, NOW - 11, 0.0, id="over"),

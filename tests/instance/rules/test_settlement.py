@@ -108,6 +108,25 @@ class TestAdoptWhatIsFound:
         seen = lost(provider=a_provider_view())
         assert launched(adopt_what_is_found(seen)).outcome is Outcome.COMMITTED
 
+    @pytest.mark.parametrize(
+        ("waited", "adopts"),
+        [
+            pytest.param(SETTLE - 0.5, False, id="just before the send has settled"),
+            pytest.param(SETTLE, True, id="at"),
+            pytest.param(SETTLE + 0.5, True, id="just after"),
+        ],
+    )
+    def test_a_machine_under_an_earlier_name_waits_for_the_present_send(self, waited: float, adopts: bool) -> None:
+        # Deleted before that, the object would let go while a machine can still appear under the present name.
+        record = an_unsettled_launch(attempt=2, name=N_R2, send=2)
+        action = adopt_what_is_found(lost(record, seconds_ago=waited, provider=a_provider_view()))
+        assert (action is not None) is adopts
+        if action is not None:
+            assert isinstance(action, Record)
+            launch = launched(action)
+            assert (launch.name, launch.attempt, launch.send, launch.outcome) == (N, 1, 2, Outcome.COMMITTED)
+            assert [entry.name for entry in action.memory.residue] == [N_R2]
+
     def test_takes_the_incarnation_that_the_machine_carries(self) -> None:
         later = a_machine(id="i-2", name=N_G2, labels=owner_labels(OWNER, 2))
         seen = lost(provider=a_provider_view(snapshot=a_snapshot(later)))

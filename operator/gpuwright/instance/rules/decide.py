@@ -68,8 +68,8 @@ WANTED: tuple[Rule, ...] = (
     power.switch_on,
     steady.keep_record_true,
     steady.watch_untagged_directly,
-    residue.drop_proven_residue,
     residue.look_for_residue,
+    residue.drop_proven_residue,
     steady.say_how_it_is,
 )
 """What is asked about an object that is wanted."""

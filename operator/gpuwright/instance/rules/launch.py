@@ -256,7 +256,7 @@ def make_room_for_names(seen: Observation, intended: Memory) -> Action | None:
     if len(intended.residue) <= MAX_RESIDUE:
         return None
     words = f"{MAX_RESIDUE} names were tried and are not yet proven absent: no other is tried before some are"
-    proof = drop_proven_residue(seen) or look_for_residue(seen)
+    proof = look_for_residue(seen) or drop_proven_residue(seen)
     return proof or Wait(Reason.PLACEMENT_FAILED, words, seconds=30)
 
 

@@ -32,27 +32,26 @@ def drop_proven_residue(seen: Observation) -> Action | None:
     provider = seen.provider
     if provider is None or not provider.capabilities.reads:
         return None
-    settle = float(provider.spec.settle_seconds)
-    left = []
-    for entry in seen.memory.residue:
-        since = seen.witness.residue_since.get(entry.name, seen.now) + settle
-        if seen.now >= since and is_gone(seen, entry.name, "", since, provider):
-            continue
-        left.append(entry)
+    left = tuple(entry for entry in seen.memory.residue if not _is_proven(seen, entry.name, provider))
     if len(left) == len(seen.memory.residue):
         return None
-    return Record(replace(seen.memory, residue=tuple(left)), "names proven absent")
+    return Record(replace(seen.memory, residue=left), "names proven absent")
+
+
+def _is_proven(seen: Observation, name: str, provider: ProviderView) -> bool:
+    since = seen.witness.residue_since.get(name, seen.now) + provider.spec.settle_seconds
+    return seen.now >= since and is_gone(seen, name, "", since, provider)
 
 
 def look_for_residue(seen: Observation) -> Action | None:
     """Look at residue names when a look would bring their proof forward, and only once the machine itself is
-    settled.
+    settled. Asked before what is proven is dropped, so that many names cost one write.
     """
     provider = seen.provider
     if provider is None or not provider.capabilities.reads or not provider.reachable:
         return None
     for entry in seen.memory.residue:
-        if residue_look_due(seen, entry.name, provider) <= 0:
+        if not _is_proven(seen, entry.name, provider) and residue_look_due(seen, entry.name, provider) <= 0:
             return LookAt(provider.ref, entry.name)
     return None
 
