@@ -157,7 +157,9 @@ class TestNotSent:
 
     async def test_when_the_server_speaks_no_tls(self) -> None:
         async with RawServer() as server:
-            asked = asyncio.ensure_future(self._not_sent(client_for(server.url.replace("http:", "https:"), ca_bundle=PEM)))
+            asked = asyncio.ensure_future(
+                self._not_sent(client_for(server.url.replace("http:", "https:"), ca_bundle=PEM))
+            )
             for _verb in range(2):
                 peer = await server.accept()
                 await peer.send(b"HTTP/1.1 400 This is plain HTTP\r\n\r\n")
@@ -165,7 +167,9 @@ class TestNotSent:
 
     async def test_when_the_connection_breaks_during_the_handshake(self) -> None:
         async with RawServer() as server:
-            asked = asyncio.ensure_future(self._not_sent(client_for(server.url.replace("http:", "https:"), ca_bundle=PEM)))
+            asked = asyncio.ensure_future(
+                self._not_sent(client_for(server.url.replace("http:", "https:"), ca_bundle=PEM))
+            )
             for _verb in range(2):
                 (await server.accept()).reset()
             await asked

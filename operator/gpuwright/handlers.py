@@ -159,7 +159,12 @@ class _TokenFile:
     def __call__(self) -> str | None:
         now = self._monotonic()
         if now - self._read > TOKEN_SECONDS:
-            self._token = self._path.read_text(encoding="utf-8").strip()
+            try:
+                self._token = self._path.read_text(encoding="utf-8").strip()
+            except OSError:
+                if not self._token:
+                    raise
+                # The one we have is good for minutes: the kubelet replaces it long before it ends.
             self._read = now
         return self._token
 

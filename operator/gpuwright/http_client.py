@@ -98,7 +98,7 @@ class HttpClient:
         self._context = _context(endpoint)
         self._backend = _GuardedBackend(endpoint.policy, encrypted=endpoint.encrypted)
         pool = httpcore.AsyncConnectionPool(
-            ssl_context=self._context, network_backend=self._backend, max_connections=32, max_keepalive_connections=4
+            ssl_context=self._context, network_backend=self._backend, max_connections=32, max_keepalive_connections=32
         )
         try:
             self._shared = self._client(_Transport(pool))

@@ -99,14 +99,16 @@ class Operator:
         elif self._cache.put(kind, body):
             self._changed(key_of(kind, body))
 
-    def _take_out(self, kind: str, body: Mapping[str, Any]) -> None:
+    def _take_out(self, kind: str, body: Mapping[str, Any]) -> bool:
+        """Forget an object that is gone; return whether it was known."""
         key = key_of(kind, body)
         known = self._cache.remove(kind, body)
         if known is None:
-            return
+            return False
         if kind == INSTANCES.kind:
             self._vanished.gone(known)
         self._changed(key)
+        return True
 
     def _changed(self, key: Key) -> None:
         if key.kind != INSTANCES.kind:
@@ -144,20 +146,30 @@ class Operator:
     async def resync(self) -> None:
         """List all objects of ours, take in what the watch missed, and drop what has vanished. Raises ApiError."""
         for resource in OURS:
-            before = {key for key, _body in self._cache.of_kind(resource.kind)}
-            seen: set[Key] = set()
-            async for page in self._pages(resource):
-                for body in page:
-                    key = key_of(resource.kind, body)
-                    seen.add(key)
-                    if self._cache.put(resource.kind, body):
-                        self._corrected(key)
-            for key in before - seen:
-                known = self._cache.get(key)
-                if known is not None:
-                    self._take_out(resource.kind, known)
+            before = dict(self._cache.of_kind(resource.kind))
+            try:
+                seen = await self._list(resource)
+            except Forbidden:
+                # Namespaced mode works without any right on cluster-scoped objects.
+                if resource is not CLUSTER_PROVIDERS or not self._namespaces:
+                    raise
+                continue
+            for key in before.keys() - seen:
+                # An object of the same name that was made while the list was read is another one, and stays.
+                if self._take_out(resource.kind, before[key]):
                     self._corrected(key)
         self._phase.heard = self._clock.monotonic()
+
+    async def _list(self, resource: Resource) -> set[Key]:
+        """Take in all objects of a kind; return their keys. Raises ApiError."""
+        seen: set[Key] = set()
+        async for page in self._pages(resource):
+            for body in page:
+                key = key_of(resource.kind, body)
+                seen.add(key)
+                if self._cache.put(resource.kind, body):
+                    self._corrected(key)
+        return seen
 
     def _corrected(self, key: Key) -> None:
         if self._phase.synced:
@@ -167,13 +179,8 @@ class Operator:
     async def _pages(self, resource: Resource) -> AsyncIterator[list[dict[str, Any]]]:
         scopes: list[str | None] = list(self._namespaces) if self._namespaces and resource.namespaced else [None]
         for namespace in scopes:
-            try:
-                async for page in self._client.pages(resource, namespace):
-                    yield page
-            except Forbidden:
-                # Namespaced mode works without any right on cluster-scoped objects.
-                if resource is not CLUSTER_PROVIDERS or not self._namespaces:
-                    raise
+            async for page in self._client.pages(resource, namespace):
+                yield page
 
     async def _resync_for_ever(self) -> None:
         while True:

@@ -77,7 +77,8 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> 
 
     def text(name: str, default: str) -> str:
         value = given[name]
-        return str(value) if value is not None else environment.get(PREFIX + name.upper(), default)
+        # An empty variable is one that a chart has left empty: the same as none, as everywhere in this API.
+        return str(value) if value is not None else environment.get(PREFIX + name.upper()) or default
 
     def several(name: str) -> tuple[str, ...]:
         value = given[name]
@@ -116,7 +117,7 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> 
 
 def _bind(value: str, problems: list[str]) -> tuple[str, int]:
     host, colon, port = value.rpartition(":")
-    if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
+    if not colon or not (port.isascii() and port.isdigit()) or not 0 <= int(port) <= 65535:
         problems.append(f"--http-bind {value}: write host:port, such as 127.0.0.1:8080")
         return "", 0
     return host.strip("[]"), int(port)

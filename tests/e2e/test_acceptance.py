@@ -229,38 +229,6 @@ def _apply(world: World, manager: str, manifest: Body) -> tuple[int, str]:
     return answer.returncode, answer.stderr
 
 
-EVENTFUL: Mapping[str, tuple[Mapping[str, Any], ...]] = {
-    "uneventful": (),
-    "retried": ({"status": 500}, {"status": 503, "code": "internal"}),
-    "lost-answer": ({"status": 502, "commit": "first"},),
-    "preempted": (),
-}
-
-
-@together()
-def test_a_workflow_sends_few_events_and_says_nothing_twice(world: World) -> None:
-    for name, answers in EVENTFUL.items():
-        for number, answer in enumerate(answers, start=1):
-            world.fault(name, nth=number, action="answer", **answer)
-    instances = {name: world.create(name) for name in EVENTFUL}
-    for instance in instances.values():
-        instance.wait_ready()
-    world.gateway.act(str(instances["preempted"].live()[0]["id"]), "preempt")
-    wait_for("the next machine", lambda: instances["preempted"].launch().get("incarnation") == 2)
-    instances["preempted"].wait_ready()
-    world.clear_away()
-    for instance in instances.values():
-        _check_events(instance)
-
-
-def _check_events(instance: Instance) -> None:
-    wait_for("the last Event", lambda: "Released" in [event["reason"] for event in instance.events()])
-    events = instance.events()
-    assert len(events) <= MOST_EVENTS
-    assert len({(event["reason"], event["note"]) for event in events}) == len(events)
-    assert all(event["action"] and event["note"] for event in events)
-
-
 @together()
 def test_few_writes_make_and_end_an_instance(world: World) -> None:
     # What it costs to make a provider's acquaintance is no instance's business.
@@ -312,6 +280,53 @@ def test_every_recorded_deletion_says_so(begun: Begun, stage: Stage) -> None:
         assert condition(body, "Deleting")[0] == "True"
         assert condition(body, "Ready")[0] == "False"
         assert condition(body, "Reconciling")[0] == "True"
+
+
+EVENTFUL: Mapping[str, tuple[Mapping[str, Any], ...]] = {
+    "uneventful": (),
+    "retried": ({"status": 500}, {"status": 503, "code": "internal"}),
+    "lost-answer": ({"status": 502, "commit": "first"},),
+    "preempted": (),
+}
+
+
+def test_a_workflow_sends_few_events_and_says_nothing_twice(begun: Begun, stage: Stage, tmp_path: Path) -> None:
+    """With an operator of its own: one that has sent many Events folds what it has to say of several objects."""
+    begun.wait()
+    name = f"{stage.home}-events"
+    stage.cluster.create(NAMESPACES, {"metadata": {"name": name}})
+    operator = _operator(stage, f"operator-of-{name}", name, tmp_path / "operator.log")
+    own = replace(stage, home=name, operator=operator)
+    with GatewayProcess(FAST_BOOT) as gateway, cleared_away(World(own, gateway, "eventful")) as world:
+        world.make_secret()
+        world.make_provider()
+        instances = _live_eventful_lives(world)
+        for instance in instances:
+            _check_events(instance)
+    operator.close()
+    stage.cluster.delete(NAMESPACES, "", name)
+
+
+def _live_eventful_lives(world: World) -> list[Instance]:
+    for name, answers in EVENTFUL.items():
+        for number, answer in enumerate(answers, start=1):
+            world.fault(name, nth=number, action="answer", **answer)
+    instances = {name: world.create(name) for name in EVENTFUL}
+    for instance in instances.values():
+        instance.wait_ready()
+    world.gateway.act(str(instances["preempted"].live()[0]["id"]), "preempt")
+    wait_for("the next machine", lambda: instances["preempted"].launch().get("incarnation") == 2)
+    instances["preempted"].wait_ready()
+    world.clear_away()
+    return list(instances.values())
+
+
+def _check_events(instance: Instance) -> None:
+    wait_for("the last Event", lambda: "Released" in [event["reason"] for event in instance.events()])
+    events = instance.events()
+    assert len(events) <= MOST_EVENTS
+    assert len({(event["reason"], event["note"]) for event in events}) == len(events)
+    assert all(event["action"] and event["note"] for event in events)
 
 
 def test_an_idle_operator_writes_nothing(begun: Begun, quiet: Quiet) -> None:

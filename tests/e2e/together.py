@@ -98,7 +98,8 @@ def begin(stage: Stage, items: list[pytest.Item], module: object) -> Iterator[Be
 def _run(scenario: Scenario, stage: Stage, crowd: GatewayProcess) -> None:
     with ExitStack() as stack:
         gateway = stack.enter_context(GatewayProcess(FAST_BOOT)) if scenario.own_gateway else crowd
-        world = World(stage, gateway, short_name(scenario.play.__name__))
+        name = scenario.play.__name__
+        world = World(stage, gateway, short_name(name), digest(name))
         if scenario.own_namespace:
             stack.enter_context(world.own_namespace())
         if scenario.provider:
@@ -123,4 +124,9 @@ def cleared_away(world: World) -> Iterator[World]:
 def short_name(test: str) -> str:
     """Return a name for a test's objects: legible, and different for every test."""
     words = re.sub(r"[^a-z0-9]+", "-", test.removeprefix("test_").lower())
-    return f"{words[:32].strip('-')}-{hashlib.sha256(test.encode()).hexdigest()[:4]}"
+    return f"{words[:32].strip('-')}-{digest(test)}"
+
+
+def digest(test: str) -> str:
+    """Return four characters that are a test's own."""
+    return hashlib.sha256(test.encode()).hexdigest()[:4]

@@ -148,9 +148,17 @@ class Instance:
 
 
 class World:
-    """One gateway and one provider that points there, and what a test makes of them."""
+    """One gateway and one provider that points there, and what a test makes of them.
 
-    def __init__(self, stage: Stage, gateway: GatewayProcess, name: str) -> None:
+    Args:
+        stage: what it shares with the other tests of its module.
+        gateway: where the machines are; it may be shared, too.
+        name: the provider's name, and its Secret's.
+        tag: put behind the names of instances, so that tests side by side cannot choose the same.
+    """
+
+    def __init__(self, stage: Stage, gateway: GatewayProcess, name: str, tag: str = "") -> None:
+        self._tag = tag
         self.stage = stage
         self.gateway = gateway
         self.name = name
@@ -238,7 +246,7 @@ class World:
         """
         labels: dict[str, Json] = {
             "gpuwright.dev/cluster": self.cluster.cluster_id(),
-            "gpuwright.dev/owner": f"{self.namespace}.{owner}",
+            "gpuwright.dev/owner": f"{self.namespace}.{self._full(owner)}",
             "gpuwright.dev/owner-uid": owner_uid,
             "gpuwright.dev/incarnation": "1",
         }
@@ -253,7 +261,11 @@ class World:
         return {
             "apiVersion": "gpuwright.dev/v1alpha1",
             "kind": "ComputeInstance",
-            "metadata": {"name": name, "namespace": self.namespace, "annotations": dict(annotations or {})},
+            "metadata": {
+                "name": self._full(name),
+                "namespace": self.namespace,
+                "annotations": dict(annotations or {}),
+            },
             "spec": {"providerRef": {"kind": self._providers.kind, "name": self.name}, "machine": MACHINE, **spec},
         }
 
@@ -266,7 +278,7 @@ class World:
 
     def existing(self, name: str) -> Instance:
         """Return a ComputeInstance that somebody else created; it is cleared away with the others."""
-        body = self.cluster.get(INSTANCES, self.namespace, name)
+        body = self.cluster.get(INSTANCES, self.namespace, self._full(name))
         assert body is not None, name
         made = Instance(self.cluster, self.gateway, body)
         self.made.append(made)
@@ -278,9 +290,12 @@ class World:
         made.wait_ready()
         return made
 
+    def _full(self, instance: str) -> str:
+        return f"{instance}-{self._tag}" if self._tag else instance
+
     def fault(self, instance: str, call: str = "create", **spec: Any) -> int:
         """Have the gateway spoil calls about one instance's machines; return the fault's id."""
-        pattern = f"{instance}-{HEX * 10}*"
+        pattern = f"{self._full(instance)}-{HEX * 10}*"
         return int(str(self.gateway.add_fault(call=call, name=pattern, **spec)["id"]))
 
     def clear_fault(self, number: int) -> None:

@@ -335,5 +335,5 @@ def _terminates(world: World, who: str, name: str) -> World:
 
 def _powers(world: World, who: str, seen: Observation, *, on: bool) -> World:
     state = MachineState.RUNNING if on else MachineState.STOPPED
-    world = _knows(world, who, powered_at=world.monotonic(who), armed=None)
+    world = _knows(world, who, powered_at=world.monotonic(who), powered_on=on, armed=None)
     return world.at(world.far.changing(seen.memory.machine_id, state=state)).lists(who)

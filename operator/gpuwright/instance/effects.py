@@ -271,7 +271,7 @@ class Effects:
             # The window of the write that announced it was over while it waited its turn: a fresh read opens another.
             self._observer.remember(seen.instance, replace(self._observer.witness(seen.instance), armed=None))
             return None
-        witness = replace(self._observer.witness(seen.instance), powered_at=self._clock.monotonic())
+        witness = replace(self._observer.witness(seen.instance), powered_at=self._clock.monotonic(), powered_on=on)
         try:
             await self._desk.power(provider, seen.instance.key, name, gate, on=on)
         except Rejected as error:

@@ -114,6 +114,7 @@ class Witness:
     residue_since: Mapping[str, float] = field(default_factory=dict)
     ledger_written: bool = False
     powered_at: float = -1e9
+    powered_on: bool | None = None  # which way the newest power call went
     idle_since: float | None = None  # since when the object has only waited briefly
     power_refused: str = ""
 

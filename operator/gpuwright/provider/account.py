@@ -68,6 +68,7 @@ class Account:
     last_success: float | None = None
     counted_at: float = -1e9
     unreferenced_since: float | None = None
+    told: tuple[object, ...] = ()  # what the instances were told last
     resumed: bool = False  # the status of an earlier process was taken over
     handled: str = ""  # the annotation reconcile-requested-at that was acted on last
 

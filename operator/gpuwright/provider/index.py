@@ -2,7 +2,7 @@
 search it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,20 +72,29 @@ def provider_key(ref: Mapping[str, Any], namespace: str) -> Key:
     return Key(kind, "" if kind == CLUSTER_PROVIDERS.kind else namespace, ref["name"])
 
 
+def provider_keys(refs: Iterable[Mapping[str, Any] | None], namespace: str) -> frozenset[Key]:
+    """Return the keys of the providers that these references name.
+
+    One that names nobody is left out: a status can be damaged from outside, and that must not stop the operator, which
+    serves others, too.
+    """
+    return frozenset(provider_key(ref, namespace) for ref in refs if ref and ref.get("name"))
+
+
 def _holding(key: Key, body: Mapping[str, Any]) -> Holding:
     status = body.get("status") or {}
     launch = status.get("launch") or {}
     machine = status.get("machine") or {}
-    recorded = {provider_key(entry["providerRef"], key.namespace) for entry in status.get("residue") or ()}
-    if launch.get("send") or machine.get("id"):
-        recorded.add(provider_key(launch["providerRef"], key.namespace))
     wanted = (body.get("spec") or {}).get("providerRef")
-    refs = recorded | ({provider_key(wanted, key.namespace)} if wanted else set())
+    recorded = provider_keys([entry.get("providerRef") for entry in status.get("residue") or ()], key.namespace)
+    if launch.get("send") or machine.get("id"):
+        recorded |= provider_keys([launch.get("providerRef") or wanted], key.namespace)
+    refs = recorded | provider_keys([wanted], key.namespace)
     ending = launch.get("ending") or {}
     return Holding(
         uid=body["metadata"]["uid"],
-        refs=frozenset(refs),
-        recorded=frozenset(recorded),
+        refs=refs,
+        recorded=recorded,
         machine_id=str(machine.get("id") or ""),
         shown=bool(launch.get("settled")),
         ending=ending.get("reason") in _ENDS or "deletionTimestamp" in body["metadata"],

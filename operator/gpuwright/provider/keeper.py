@@ -13,7 +13,7 @@ from gpuwright.model.addresses import AddressPolicy, Network
 from gpuwright.model.names import FINALIZER_IN_USE, provider_place
 from gpuwright.model.resources import BY_KIND, CLUSTER_PROVIDERS, INSTANCES, SECRETS, Key
 from gpuwright.provider.account import Account
-from gpuwright.provider.index import InstanceIndex, provider_key
+from gpuwright.provider.index import InstanceIndex, provider_keys
 from gpuwright.provider.parsing import parse_provider
 
 log = logging.getLogger(__name__)
@@ -204,9 +204,9 @@ def _move_version(account: Account, version: str) -> None:
     account.credentials.version = version
 
 
-def _providers_of(body: Mapping[str, Any]) -> set[Key]:
+def _providers_of(body: Mapping[str, Any]) -> frozenset[Key]:
     namespace = body["metadata"]["namespace"]
     status = body.get("status") or {}
     refs = [(body.get("spec") or {}).get("providerRef"), (status.get("launch") or {}).get("providerRef")]
     refs += [entry.get("providerRef") for entry in status.get("residue") or ()]
-    return {provider_key(ref, namespace) for ref in refs if ref}
+    return provider_keys(refs, namespace)

@@ -73,18 +73,26 @@ class ProviderReconciler:
                 self._mark_instances(key)
             return None
         account = self._desk.account(key)
-        before = _standing(account)
         await self._take_in(account, body)
         await self._look(account)
         try:
             await self._guard(account, body)
-            if _standing(account) != before:
-                self._mark_instances(key)
+            self._tell_instances(account)
             await self._publish(account)
         except (Conflict, NotFound):
             await self._read_live(key)
             return 0.5
         return self._next(account)
+
+    def _tell_instances(self, account: Account) -> None:
+        """Have the instances look again where what they were told last is not so any more.
+
+        Not: where this pass has changed it. A call of an instance may have closed the breaker in between.
+        """
+        standing = _standing(account)
+        if standing != account.told:
+            account.told = standing
+            self._mark_instances(account.key)
 
     async def _take_in(self, account: Account, body: Mapping[str, Any]) -> None:
         """Parse the spec, take over what an earlier process wrote, and read the Secret when it is time."""

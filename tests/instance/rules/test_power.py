@@ -86,8 +86,8 @@ def test_the_arms_of_a_create_switch_nothing_off() -> None:
     ],
 )
 def test_a_power_call_is_repeated_after_a_pause(ago: float, waits: bool) -> None:
-    off = switch_off(wanted("Stopped", MachineState.RUNNING, ANNOUNCED, powered_at=NOW - ago))
-    on = switch_on(wanted("Running", MachineState.STOPPED, powered_at=NOW - ago))
+    off = switch_off(wanted("Stopped", MachineState.RUNNING, ANNOUNCED, powered_at=NOW - ago, powered_on=False))
+    on = switch_on(wanted("Running", MachineState.STOPPED, powered_at=NOW - ago, powered_on=True))
     if not waits:
         assert (off, on) == (ReadLive(), ReadLive())
         return
@@ -173,3 +173,9 @@ def test_a_start_refused_for_good_is_broken() -> None:
     assert isinstance(action, Record)
     assert action.memory.launch is not None
     assert action.memory.launch.ends is EndingReason.BROKEN
+
+
+def test_a_start_does_not_wait_for_the_pause_after_a_stop() -> None:
+    on = switch_on(wanted("Running", MachineState.STOPPED, powered_at=NOW - 1, powered_on=False))
+    assert on is not None
+    assert not isinstance(on, Wait)

@@ -47,7 +47,7 @@ def switch_on(seen: Observation) -> Action | None:
 
 def _call(seen: Observation, name: str, *, on: bool) -> Action:
     remaining = seen.witness.powered_at + PAUSE_SECONDS - seen.now
-    if remaining > 0:
+    if remaining > 0 and seen.witness.powered_on is on:
         word = Reason.STARTING if on else Reason.STOPPING
         return Wait(word, "waiting for the machine to change its power state", seconds=remaining)
     if seen.witness.armed is None or not seen.witness.armed.destructive:
