@@ -31,9 +31,17 @@ demo: $(READY)  ## show the main job on a real API server; KEEP=1 leaves it runn
 	@$(BIN)/gpuwright-sandbox demo $(if $(KEEP),--keep) $(if $(PLAIN),--plain)
 
 .PHONY: test
-test: $(READY)  ## run all tests: pure ones, and those on a real API server
+test: $(READY)  ## run the tests: pure ones, and those on a real API server; `make e2e` has the longest
 	@$(BIN)/gpuwright-sandbox tools
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest $(addprefix --ignore=,$(LONGEST)) $(ARGS)
+
+# Whole life cycles with an operator as a process: they want a machine of their own for some minutes.
+LONGEST := tests/e2e/test_acceptance.py tests/e2e/test_lifecycle.py tests/e2e/test_secrets_and_credentials.py
+
+.PHONY: e2e
+e2e: $(READY)  ## run all end-to-end tests, the longest too (about 10 minutes)
+	@$(BIN)/gpuwright-sandbox tools
+	@$(BIN)/pytest tests/e2e $(ARGS)
 
 .PHONY: unit
 unit: $(READY)  ## run the tests that need no control plane

@@ -120,6 +120,11 @@ class Operator:
         """Connect the engine, and the index to the cache: whoever changes the cache, the index follows."""
         self.engine = engine
         self._cache.listen(self._keep_index)
+        self._cache.listen_to_replacements(self._replaced)
+
+    def _replaced(self, kind: str, body: Mapping[str, Any]) -> None:
+        if kind == INSTANCES.kind:
+            self._vanished.gone(body)
 
     def _keep_index(self, key: Key) -> None:
         if key.kind != INSTANCES.kind:

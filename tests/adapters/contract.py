@@ -492,8 +492,10 @@ class ReadingContract(AdapterContract):
         assert await _call(stage.adapter, verb)
         assert stage.calls(verb) == 2
 
-    @pytest.mark.parametrize("trouble", [Trouble.SILENT, Trouble.SLOW_BODY_AFTER])
-    @pytest.mark.parametrize("verb", [Verb.LIST, Verb.LOOK])
+    @pytest.mark.parametrize(
+        ("verb", "trouble"),
+        [(Verb.LIST, Trouble.SILENT), (Verb.LOOK, Trouble.SILENT), (Verb.LIST, Trouble.SLOW_BODY_AFTER)],
+    )
     async def test_a_read_ends_with_its_time_and_is_not_repeated(
         self, stage: Stage, verb: Verb, trouble: Trouble
     ) -> None:
@@ -681,6 +683,13 @@ class TokenContract:
         again = await stage.adapter.create(replace(request, resent=True), opened)
         assert again.machine.name == request.name
         assert stage.live() == [request.name]
+
+    async def test_sixteen_creates_with_one_token_at_once_make_one_machine(self, stage: Stage) -> None:
+        request = a_request()
+        ends = await asyncio.gather(*(outcome_of(stage.adapter, request) for _ in range(16)))
+        assert stage.live() == [request.name]
+        assert all(isinstance(end, Created) for end in ends)
+        assert len({end.machine.id for end in ends if isinstance(end, Created)}) == 1
 
     async def test_a_token_with_another_request_is_unknown_when_it_was_sent_before(self, stage: Stage) -> None:
         request = a_request()

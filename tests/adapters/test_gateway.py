@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from tests.adapters.contract import (
     MACHINE,
-    AdapterContract,
     BlindContract,
     Deed,
     PowerContract,
@@ -52,7 +51,7 @@ class TestFull(ReadingContract, PowerContract):
             yield stage
 
 
-class TestFullWithTokens(AdapterContract, TokenContract):
+class TestFullWithTokens(TokenContract):
     @pytest.fixture
     async def stage(self) -> AsyncIterator[GatewayStage]:
         async with GatewayStage(Settings(idempotency=True)) as stage:

@@ -105,7 +105,7 @@ def wait_course(world: World, instance: Instance, *words: str) -> None:
 def test_ready_is_there_from_the_first_moment(world: World) -> None:
     instance = world.create("new")
     assert condition(instance.body(), "Ready")[0] in {"Unknown", "False"}
-    wait_for("a first look of the operator", lambda: instance.status().get("observedGeneration") == 1, 2)
+    wait_for("a first look of the operator", lambda: instance.status().get("observedGeneration") == 1, 5)
 
 
 @together()

@@ -77,14 +77,14 @@ def test_a_new_instance_stalls_while_the_token_is_refused(world: World) -> None:
 @together(own_gateway=True)
 def test_a_create_that_is_refused_for_its_token_is_sent_again_with_the_new_one(world: World) -> None:
     """The first that hears of the rotation is the create itself."""
+    world.gateway.change_settings(tokens=[world.gateway.token, "rotated"])
     world.fault("first-to-know", action="answer", status=401, code="unauthorized")
     instance = world.create("first-to-know")
     instance.wait_condition("Launched", "False", "CredentialsRejected")
-    set_token(world, world.gateway.token + " ")
-    world.gateway.change_settings(tokens=[world.gateway.token])
-    world.wait_provider("CredentialsValid", "True", seconds=15)
-    instance.annotate("reconcile-requested-at", "now")
-    instance.wait_ready()
+    world.wait_provider("CredentialsValid", "False", "CredentialsRejected")
+    set_token(world, "rotated")
+    world.wait_provider("CredentialsValid", "True", "Authenticated")
+    instance.wait_ready(seconds=10)
     assert instance.sent() == ["n", "n"]
     assert instance.outcomes() == []
 

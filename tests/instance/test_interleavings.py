@@ -661,6 +661,15 @@ def test_a_retained_machine_whose_answer_was_lost_is_kept_and_written_down() -> 
     assert world.alive == world.ledger == ("i-1",)
 
 
+def test_a_retained_object_leaves_only_the_machine_that_is_kept() -> None:
+    """A promise was broken, and the machine under the first name shows only after the object was deleted."""
+    world = World(stored=new_body(deletionPolicy="Retain"), fates=(BROKEN_PROMISE,), far=FarSide(lag=20))
+    world = runs(world, 5, until=committed)
+    world = runs(world.deleted(), 600)
+    assert world.gone
+    assert world.alive == world.ledger == ("i-2",)
+
+
 def test_an_old_tombstone_under_a_name_that_is_sent_again_lets_no_second_machine_be_made() -> None:
     world = replace(running().dies("i-1").restored({}).crashes("A"), fates=(late(40),))
     world = runs(world, 600)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gpuwright.kube import cache as cache_module
 from gpuwright.kube.cache import ObjectCache
 from gpuwright.model.resources import INSTANCES, PROVIDERS, Key
 
@@ -100,6 +101,47 @@ class TestListeners:
         cache.remove(KIND, body(2, "another"))
         cache.remove(KIND, body(2))
         assert heard == [(KEY, "1"), (KEY, "2"), (KEY, None)]
+
+
+class TestAnObjectWhoseEndWasMissed:
+    """The watch had a gap, and there is another object of its name now."""
+
+    def test_is_told_with_what_was_known_of_it(self) -> None:
+        cache = ObjectCache()
+        told: list[tuple[str, Any]] = []
+        cache.listen_to_replacements(lambda kind, last: told.append((kind, last)))
+        cache.put(KIND, body(10, status={"a": 1}))
+        cache.put(KIND, body(11, status={"a": 2}))
+        cache.put(KIND, body(9, "uid-0"))
+        assert told == []
+        cache.put(KIND, body(12, "uid-2"))
+        ((kind, last),) = told
+        assert (kind, last["metadata"]["uid"], last["status"]) == (KIND, "uid-1", {"a": 2})
+
+    def test_does_not_come_back(self) -> None:
+        cache = ObjectCache()
+        cache.put(KIND, body(10))
+        cache.put(KIND, body(12, "uid-2"))
+        assert not cache.put(KIND, body(13)), "a late answer to a write of ours"
+
+
+def test_what_was_removed_does_not_come_back_by_a_late_event() -> None:
+    cache = ObjectCache()
+    cache.put(KIND, body(10))
+    cache.remove(KIND, body(10))
+    assert not cache.put(KIND, body(11))
+    assert cache.get(KEY) is None
+    assert cache.put(KIND, body(12, "uid-2")), "another object of its name is welcome"
+
+
+def test_removals_are_remembered_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "REMEMBERED_REMOVALS", 3)
+    cache = ObjectCache()
+    for number in range(5):
+        cache.put(KIND, body(number, f"uid-{number}"))
+        cache.remove(KIND, body(number, f"uid-{number}"))
+    assert [cache.put(KIND, body(10 + number, f"uid-{number}")) for number in (4, 3, 2)] == [False] * 3
+    assert cache.put(KIND, body(20, "uid-0"))
 
 
 def test_of_one_kind_can_be_changed_while_it_is_walked_through() -> None:

@@ -17,6 +17,11 @@ class ObjectCache:
         self._bodies: dict[Key, dict[str, Any]] = {}
         self._removed: dict[str, None] = {}  # uids: a late event must not bring an object back to life
         self._listeners: list[Callable[[Key], None]] = []
+        self._mourners: list[Callable[[str, Mapping[str, Any]], None]] = []
+
+    def listen_to_replacements(self, listener: Callable[[str, Mapping[str, Any]], None]) -> None:
+        """Have a listener told, kind and last body, of each object whose end was missed: another one has its name."""
+        self._mourners.append(listener)
 
     def listen(self, listener: Callable[[Key], None]) -> None:
         """Have a listener told of each key that changes, while it changes."""
@@ -38,6 +43,10 @@ class ObjectCache:
             return False
         metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
         self._bodies[key] = {**body, "kind": kind, "metadata": metadata}
+        if known is not None and _uid(body) != _uid(known):
+            self._bury(known)
+            for mourner in self._mourners:
+                mourner(kind, known)
         self._tell(key)
         return True
 
@@ -48,11 +57,14 @@ class ObjectCache:
         if known is None or _uid(known) != _uid(body):
             return None
         removed = self._bodies.pop(key)
-        self._removed[_uid(removed)] = None
-        if len(self._removed) > REMEMBERED_REMOVALS:
-            del self._removed[next(iter(self._removed))]
+        self._bury(removed)
         self._tell(key)
         return removed
+
+    def _bury(self, body: Mapping[str, Any]) -> None:
+        self._removed[_uid(body)] = None
+        if len(self._removed) > REMEMBERED_REMOVALS:
+            del self._removed[next(iter(self._removed))]
 
     def _tell(self, key: Key) -> None:
         for listener in self._listeners:

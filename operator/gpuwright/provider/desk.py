@@ -85,7 +85,7 @@ class Desk:
 
     def _not_usable(self, account: Account) -> Hindrance:
         self._mark(account.key)
-        if account.spec is None and account.spec_error:
+        if account.spec_error:
             return Hindrance(Reason.PROVIDER_NOT_FOUND, f"the provider's spec is not valid: {account.spec_error}")
         if account.credentials.problem:
             return Hindrance(Reason.SECRET_NOT_FOUND, account.credentials.problem)

@@ -68,7 +68,7 @@ class Keeper:
         try:
             account.adapter = kind.make(spec, context)
         except Unbuildable as error:
-            account.spec, account.spec_error = None, str(error)
+            account.spec_error = str(error)
             return
         account.place = provider_place(str(spec.type), kind.endpoint(spec), "", self._cluster)
         credentials.value, credentials.rejected, credentials.checked = value, "", False
@@ -130,6 +130,12 @@ class Keeper:
             await self._finalize(account.key.kind, body, add=True)
         account.protected = True
 
+    def holds(self, account: Account, body: Mapping[str, Any]) -> bool:
+        """Return whether a finalizer of ours is left that nobody else needs."""
+        if FINALIZER_IN_USE in (body["metadata"].get("finalizers") or ()):
+            return True
+        return account.credentials.protected and account.spec is not None and not self._others_use_secret(account)
+
     async def release(self, account: Account) -> bool:
         """Take the finalizers off once a live list shows that no instance refers to the provider; return whether they
         are off.
@@ -138,7 +144,7 @@ class Keeper:
         account.protected = False
         if await self._is_referred_to(account.key):
             return False
-        if account.spec is not None and not await self._others_use_secret(account):
+        if account.spec is not None and not self._others_use_secret(account):
             await self._release_secret(account)
         body = self._cache.get(account.key)
         if body is not None and FINALIZER_IN_USE in (body["metadata"].get("finalizers") or ()):
@@ -156,7 +162,7 @@ class Keeper:
             )
         account.credentials.protected = False
 
-    async def _others_use_secret(self, account: Account) -> bool:
+    def _others_use_secret(self, account: Account) -> bool:
         """Return whether another provider that is in use has its credentials in the same Secret."""
         place = self._secret_place(account)[:2]
         for kind in ("ComputeProvider", "ClusterComputeProvider"):

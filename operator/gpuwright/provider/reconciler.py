@@ -15,8 +15,8 @@ from gpuwright.model.conditions import ConditionType
 from gpuwright.model.errors import Blind
 from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.machine import Machine, Snapshot
-from gpuwright.model.names import ANNOTATION_RECONCILE, FINALIZER_IN_USE
-from gpuwright.model.provider_spec import ClusterProviderSpec
+from gpuwright.model.names import ANNOTATION_RECONCILE
+from gpuwright.model.provider_spec import ClusterProviderSpec, ProviderSpec
 from gpuwright.model.resources import BY_KIND, NAMESPACES, Key
 from gpuwright.provider.account import Account, Caller
 from gpuwright.provider.breaker import Breaker, BreakerState
@@ -173,7 +173,9 @@ class ProviderReconciler:
         adapter, spec = account.adapter, account.spec
         if adapter is None or spec is None:
             return
-        if account.credentials.rejected and now - account.probed_at < REJECTED_SECONDS:
+        if account.credentials.rejected:
+            if now - account.probed_at >= REJECTED_SECONDS:
+                await self._probe(account)
             return
         if not account.breaker.closed:
             if account.breaker.may_probe(now):
@@ -307,8 +309,9 @@ class ProviderReconciler:
             return
         if account.unreferenced_since is None:
             account.unreferenced_since = now
-        held = FINALIZER_IN_USE in (body["metadata"].get("finalizers") or ()) or account.credentials.protected
-        if held and (deleting or now - account.unreferenced_since >= RELEASE_SECONDS):
+        due = deleting or now - account.unreferenced_since >= RELEASE_SECONDS
+        if due and self._keeper.holds(account, body):
+            account.unreferenced_since = now  # where it cannot be let go yet, it is tried again after as long
             await self._keeper.release(account)
 
     async def _publish(self, account: Account) -> None:
@@ -368,19 +371,26 @@ class ProviderReconciler:
         spec = account.spec
         if spec is None:
             return 300.0
-        due = [account.credentials.read_at + spec.probe.period_seconds]
-        if not account.breaker.closed:
-            due.append(account.breaker.probe_at)
-        elif account.adapter is not None and not account.credentials.rejected:
-            if account.waiters:
-                due.append(account.list_began + LIST_SPACING_SECONDS)
-            if self._index.of(account.key) and account.adapter.capabilities.reads:
-                due.append(account.list_began + spec.poll.period_seconds)
-            if not account.online:
-                due.append(now + 1.0)
-        if account.unreferenced_since is not None and account.credentials.protected:
-            due.append(account.unreferenced_since + RELEASE_SECONDS)
+        due = [account.credentials.read_at + spec.probe.period_seconds, *self._next_calls(account, spec, now)]
+        release_at = (account.unreferenced_since or 0.0) + RELEASE_SECONDS
+        if account.unreferenced_since is not None and release_at > now:
+            due.append(release_at)
         return max(0.02, min(due) - now)
+
+    def _next_calls(self, account: Account, spec: ProviderSpec, now: float) -> list[float]:
+        """Return when calls are due; only such as `_look` would make then, or passes would follow upon each other."""
+        if account.adapter is None:
+            return []
+        if account.credentials.rejected:
+            return [account.probed_at + REJECTED_SECONDS]
+        if not account.breaker.closed:
+            return [account.breaker.probe_at]
+        due = [] if account.online else [now + 1.0]
+        if account.adapter.capabilities.reads and account.waiters:
+            due.append(account.list_began + LIST_SPACING_SECONDS)
+        if self._is_polled(account):
+            due.append(account.list_began + spec.poll.period_seconds)
+        return due
 
     async def _read_live(self, key: Key) -> None:
         try:

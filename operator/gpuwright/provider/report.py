@@ -77,7 +77,7 @@ def provider_conditions(account: Account, before: Mapping[str, Any]) -> list[Con
 
 def _accepted(account: Account) -> Condition:
     kind = ConditionType.ACCEPTED
-    if account.spec is None:
+    if account.spec is None or account.spec_error:
         return Condition(kind, Status.FALSE, Reason.INVALID_SPEC, account.spec_error)
     if account.refused:
         return Condition(kind, Status.FALSE, Reason.ENDPOINT_NOT_ALLOWED, account.refused)

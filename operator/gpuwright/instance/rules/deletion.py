@@ -151,13 +151,26 @@ def keep_what_is_retained(seen: Observation) -> Action | None:
         return Wait(
             Reason.WAITING_FOR_SETTLEMENT, "waiting until nothing else can appear", seconds=min(10.0, remaining)
         )
-    unproven = prove_residue(seen, provider)
-    if unproven is not None:
-        return unproven
+    unfinished = _end_all_but_the_kept(seen, launch, provider) or prove_residue(seen, provider)
+    unfinished = unfinished or _prove_by_tag(seen, launch, provider)
+    if unfinished is not None:
+        return unfinished
     if not seen.witness.ledger_written:
         return EnterLedger(provider.ref, (launch.name,), seen.memory.machine_id, retained=True)
     proof = f"machine {seen.memory.machine_id} is kept because deletionPolicy is Retain: it goes on billing"
     return RemoveFinalizer(proof, event=EventReason.RETAINED)
+
+
+def _end_all_but_the_kept(seen: Observation, launch: Launch, provider: ProviderView) -> Action | None:
+    """One machine is kept; what looks show under other names, or beside it under our tag, ends as in any deletion."""
+    targets = _targets(seen, launch, provider)
+    others = tuple(name for name in targets if name != launch.name and not _gone(seen, name, provider))
+    if not others:
+        return None
+    if launch.ending is None or set(others) - set(launch.ending.names):
+        memory = with_ending(seen, EndingReason.DUPLICATE, others)
+        return Record(memory, "all but the kept machine end", arms=Arms.DESTRUCTION)
+    return terminate_listed(seen, provider, others)
 
 
 def announce_the_end(seen: Observation) -> Action | None:
