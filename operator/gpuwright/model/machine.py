@@ -8,7 +8,7 @@ from typing import Any
 
 from gpuwright.model.names import LABEL_INCARNATION, Owner, owner_of
 
-_COUNT = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+_COUNT = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 
 class MachineState(StrEnum):

@@ -28,7 +28,7 @@ MAX_NAME = 63  # DNS-1035 label
 MAX_READABLE = 40  # of it the object's own name at most, so that the hash and the suffixes always fit
 HASH_DIGITS = 10
 
-_ATTEMPT = re.compile(r"-r([1-9][0-9]{0,8})$")
+_ATTEMPT = re.compile(r"-r([1-9][0-9]{0,18})$")
 
 
 @dataclass(frozen=True, slots=True)
