@@ -30,7 +30,7 @@ PAGE = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 DATE = "Sun, 22 Nov 2026 10:00:00 GMT"
 
 LEAF = st.sampled_from(
-    [None, True, 0, -1, 2**70, 0.5, "", "no", "yes", "capacity", "quota", "running", "é\ud7ff", "x" * 2000]
+    [None, True, 0, -1, 2**70, 0.5, "", "no", "yes", "capacity", "quota", "running", "\u00e9\ud7ff", "x" * 2000]
 )
 WORD = st.sampled_from(["error", "code", "message", "committed", "id", "name", "state", "labels", "instance", ""])
 INNER = LEAF | st.lists(LEAF, max_size=2) | st.dictionaries(WORD, LEAF, max_size=4)

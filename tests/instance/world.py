@@ -27,6 +27,7 @@ from gpuwright.model.provider_view import Hindrance, ProviderView, Room
 from gpuwright.model.request import Wishes
 from gpuwright.model.resources import INSTANCES, Key
 from gpuwright.provider.absence import MassAbsence
+from gpuwright.provider.index import InstanceIndex
 
 Body = Mapping[str, Any]
 
@@ -286,10 +287,12 @@ class World:
         return tuple(Machine(f"i-{o.name}", o.name, MachineState.RUNNING, "", owner_labels(o, 1)) for o in owners)
 
     def _expected(self) -> frozenset[str]:
-        """Return the ids that a list should show: on record, shown before, and not terminated by us."""
-        launch = self.memory.launch
-        ours = {self.memory.machine_id} if launch and launch.settled and launch.ends is None else set()
-        return frozenset({f"i-n{i}" for i in range(self.neighbours)} | ours)
+        """Return the ids that a list should show, as provider/reconciler.py takes them from the index."""
+        index = InstanceIndex()
+        index.update(KEY, self.stored)
+        holding = index.get(KEY)
+        ours = {holding.machine_id} if holding and holding.shown and not holding.ending else set()
+        return frozenset({f"i-n{i}" for i in range(self.neighbours)} | ours - {""})
 
 
 def _instance(body: Body) -> Instance:

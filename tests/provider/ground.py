@@ -68,6 +68,7 @@ class Ground:
         self.metrics = Metrics()
         self._watched = watched
         self._secret_finalizers = secret_finalizers
+        self.passes = 0
         self._begin()
 
     async def restart(self) -> None:
@@ -196,6 +197,7 @@ class Ground:
         """Let time pass, with a pass whenever the last one asked for it."""
         end = self.clock.monotonic() + seconds
         for _ in range(PASSES):
+            self.passes += 1
             delay = await self.reconcile(key)
             left = end - self.clock.monotonic()
             if delay is None or delay > left:

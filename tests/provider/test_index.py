@@ -99,6 +99,30 @@ class TestAHolding:
         assert holding_of({"conditions": [{"type": "Ready", "status": status}]}).ready is ready
 
 
+class TestADamagedStatus:
+    """Whoever may write a status can write anything there; it must not stop the operator, which serves others, too."""
+
+    @pytest.mark.parametrize(
+        "status",
+        [
+            pytest.param({"residue": [{"name": "a"}]}, id="residue of nowhere"),
+            pytest.param({"residue": [{"providerRef": {}}]}, id="residue at nobody's"),
+            pytest.param({"residue": [{"providerRef": {"kind": "ComputeProvider"}}]}, id="residue without a name"),
+            pytest.param({"launch": {"providerRef": {}}}, id="a launch at nobody's"),
+            pytest.param({"launch": {"ending": {}}}, id="an ending without a reason"),
+            pytest.param({"launch": None, "machine": None, "residue": None, "conditions": None}, id="nulls"),
+            pytest.param({"conditions": [{}]}, id="a condition of nothing"),
+        ],
+    )
+    def test_holds_nothing(self, status: dict[str, Any]) -> None:
+        found = holding_of(status)
+        assert (found.recorded, found.refs) == (frozenset(), frozenset({GATEWAY}))
+
+    @pytest.mark.parametrize("status", [{"launch": {"send": 1}}, {"machine": {"id": "i-1"}}], ids=repr)
+    def test_that_speaks_of_a_machine_holds_it_where_the_spec_says(self, status: dict[str, Any]) -> None:
+        assert holding_of(status).recorded == {GATEWAY}
+
+
 class TestAnIndex:
     def test_finds_instances_by_provider(self) -> None:
         index = InstanceIndex()

@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from tests.adapters.contract import a_request, opened
 from tests.adapters.gateway_stage import GatewayStage
 from tests.adapters.raw_server import RawServer
+from tests.kube.fake_api import a_provider
 from tests.provider.ground import GATEWAY, SHARED, Ground
 
 from gpuwright.kube.client import Conflict, Forbidden
 from gpuwright.model.conditions import Reason
+from gpuwright.model.errors import Rejected
 from gpuwright.model.resources import CLUSTER_PROVIDERS, NAMESPACES, PROVIDERS, SECRETS
-from gpuwright.provider.breaker import BreakerState
+from gpuwright.provider.breaker import Breaker, BreakerState
 from gpuwright_sandbox.gateway import Dialect, Settings
 
 ONLINE = {
@@ -512,6 +515,88 @@ class TestCredentials:
         ground.gateway.change_settings(tokens=["sandbox"])
         await ground.run(700)
         assert ground.conditions() == ONLINE
+
+
+class TestPace:
+    """However a provider is, it is looked at now and then, and never as fast as the machine can."""
+
+    async def test_of_a_provider_that_is_well(self, ground: Ground) -> None:
+        ground.a_provider()
+        ground.machines(3)
+        await self._is_calm(ground)
+
+    async def test_of_a_provider_without_a_secret(self, ground: Ground) -> None:
+        ground.a_provider()
+        ground.machines(3)
+        await ground.run(30)
+        ground.api._remove("/api/v1/namespaces/team-a/secrets/gateway-token")
+        await self._is_calm(ground)
+
+    @pytest.mark.parametrize("what", ["secret", "credentials"])
+    async def test_of_a_provider_that_went_away_and_then_lost_its(self, ground: Ground, what: str) -> None:
+        ground.a_provider(probe={"periodSeconds": 10}, poll={"periodSeconds": 5})
+        ground.machines(3)
+        await ground.run(30)
+        if what == "credentials":
+            ground.account().credentials.rejected = "401"
+            ground.account().probed_at = ground.clock.monotonic()
+        else:
+            ground.api._remove("/api/v1/namespaces/team-a/secrets/gateway-token")
+            await ground.run(11)
+        ground.account().breaker = Breaker(BreakerState.OPEN, 3, "2026-11-22T09:00:00Z", 0, ground.clock.monotonic())
+        await self._is_calm(ground)
+
+    async def test_of_a_provider_that_refuses_creates_and_takes_everything_else(self, ground: Ground) -> None:
+        ground.a_provider(poll={"periodSeconds": 600}, probe={"periodSeconds": 60})
+        asker = ground.an_instance()
+        await ground.run(30)
+        ground.gateway.add_fault(call="create", action="answer", status=401)
+        with pytest.raises(Rejected):
+            await ground.desk.create(ground.view(asker).ref, asker, a_request(), opened)
+        assert ground.account().credentials.rejected
+        before = len(ground.gateway.requests)
+        await self._is_calm(ground)
+        assert not ground.account().credentials.rejected, "the probe was answered"
+        assert len(ground.gateway.requests) - before <= 4
+
+    async def test_of_a_provider_whose_secret_others_need_too(self, ground: Ground) -> None:
+        ground.a_provider()
+        ground.an_instance()
+        twin = GATEWAY._replace(name="twin")
+        ground.api.add(PROVIDERS, a_provider(ground.gateway.url, "twin"))
+        ground.an_instance("other", provider=twin)
+        await ground.reconcile(twin)
+        await ground.run(30)
+        ground.api._remove("/apis/gpuwright.dev/v1alpha1/namespaces/team-a/computeinstances/trainer-0")
+        await ground.run(100)
+        ground.api.requests.clear()
+        await self._is_calm(ground)
+        assert not [request for request in ground.api.requests if request.endswith("/computeinstances")]
+
+    async def test_of_a_provider_that_cannot_be_let_go_yet(self, ground: Ground) -> None:
+        ground.a_provider()
+        ground.an_instance()
+        await ground.run(30)
+        ground.index.update(ground.index.of(GATEWAY)[0], None)
+        await ground.run(100)
+        ground.api.requests.clear()
+        await self._is_calm(ground)
+        lists = [request for request in ground.api.requests if request.endswith("/computeinstances")]
+        assert len(lists) <= 5, "one a minute"
+
+    async def test_of_a_provider_that_cannot_be_read_while_somebody_waits_for_a_list(self) -> None:
+        async with Ground(Settings(dialect=Dialect.CREATE_ONLY)) as ground:
+            ground.a_provider(gateway={"dialect": "CreateOnly"})
+            asker = ground.an_instance()
+            await ground.run(30)
+            ground.desk.ask_list(ground.view(asker).ref, asker)
+            await self._is_calm(ground)
+
+    @staticmethod
+    async def _is_calm(ground: Ground) -> None:
+        ground.passes = 0
+        await ground.run(300)
+        assert ground.passes <= 90
 
 
 class TestMassAbsence:
