@@ -479,8 +479,10 @@ class TestGauges:
         await ground.operator.resync()
         await asyncio.sleep(100)
         ground.operator.refresh_gauges()
-        assert ground.value("gpuwright_machines", namespace="team-a", provider="gateway", summary="Waiting") == 1
-        assert ground.value("gpuwright_machines", namespace="team-a", provider="recorded", summary="Running") == 1
+        assert ground.value("gpuwright_machines", namespace="team-a", provider="team-a/gateway", summary="Waiting") == 1
+        assert (
+            ground.value("gpuwright_machines", namespace="team-a", provider="team-a/recorded", summary="Running") == 1
+        )
         assert ground.value("gpuwright_creates_unsettled") == 2
         assert ground.value("gpuwright_create_unsettled_oldest_seconds") == pytest.approx(100)
 
@@ -492,6 +494,8 @@ class TestGauges:
         ground.operator.refresh_gauges()
         ground.api.delete(INSTANCES, "team-a", "trainer-0")
         ground.operator.refresh_gauges()
-        assert ground.value("gpuwright_machines", namespace="team-a", provider="gateway", summary="Waiting") is None
+        assert (
+            ground.value("gpuwright_machines", namespace="team-a", provider="team-a/gateway", summary="Waiting") is None
+        )
         assert ground.value("gpuwright_create_unsettled_oldest_seconds") == 0
         await ground.end()

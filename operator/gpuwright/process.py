@@ -17,7 +17,7 @@ from gpuwright.kube.events import Recorder
 from gpuwright.model.clock import Clock
 from gpuwright.model.resources import CLUSTER_PROVIDERS, INSTANCES, OURS, Key, Resource, key_of
 from gpuwright.model.times import age_since
-from gpuwright.provider.index import InstanceIndex
+from gpuwright.provider.index import InstanceIndex, provider_key
 from gpuwright.provider.reconciler import ProviderReconciler
 from gpuwright.telemetry import Metrics
 
@@ -227,7 +227,8 @@ class Operator:
             status = body.get("status") or {}
             launch = status.get("launch") or {}
             ref = launch.get("providerRef") or (body.get("spec") or {}).get("providerRef") or {}
-            label = (key.namespace, str(ref.get("name")), str(status.get("summary") or "Waiting"))
+            provider = str(provider_key(ref, key.namespace)) if ref.get("name") else ""
+            label = (key.namespace, provider, str(status.get("summary") or "Waiting"))
             counts[label] = counts.get(label, 0) + 1
             if launch.get("outcome") in {"Intended", "Unknown"}:
                 ages.append(age_since(str(launch.get("intendedTime")), now) or 0.0)

@@ -299,7 +299,7 @@ def test_a_forced_forget_is_written_down_as_a_leak(world: World) -> None:
         (leak, instance.machine_name(), "the site burnt down")
     ]
     wait_event(world, instance, "Forgotten")
-    assert world.operator.metric(f'gpuwright_possible_leaks_total{{provider="{world.name}"}}') == 1
+    assert world.operator.metric(f'gpuwright_possible_leaks_total{{provider="{world.namespace}/{world.name}"}}') == 1
 
 
 @together()
@@ -334,7 +334,7 @@ def test_an_object_torn_away_by_hand_is_written_down_as_a_leak(world: World) -> 
     leaks = wait_for("a leak", lambda: world.provider()["status"].get("leaks"))
     assert [(entry["id"], entry["name"]) for entry in leaks] == [(leak, instance.machine_name())]
     assert [line["level"] for line in world.operator.said("lost its object", instance.name)] == ["WARNING"]
-    assert world.operator.metric(f'gpuwright_possible_leaks_total{{provider="{world.name}"}}') == 1
+    assert world.operator.metric(f'gpuwright_possible_leaks_total{{provider="{world.namespace}/{world.name}"}}') == 1
     assert [machine["id"] for machine in instance.live()] == [leak]
 
 

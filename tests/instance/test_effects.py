@@ -164,7 +164,8 @@ async def test_release_takes_our_finalizer_only_and_is_no_forced_forget() -> Non
 async def test_a_forced_forget_is_counted() -> None:
     stage = await a_running_stage()
     await stage.effects.act(await seen_by(stage), RemoveFinalizer("forgotten", event=EventReason.FORGOTTEN))
-    assert stage.count("gpuwright_possible_leaks_total") == 1
+    labels = {"provider": "team-a/gateway"}
+    assert stage.metrics.registry.get_sample_value("gpuwright_possible_leaks_total", labels) == 1
 
 
 async def test_without_a_slot_no_intent_is_written() -> None:

@@ -138,3 +138,14 @@ def test_names_are_those_of_the_launch_and_of_the_residue_once_each() -> None:
 def test_a_launch_that_is_not_there_cannot_be_changed() -> None:
     with pytest.raises(TypeError, match="no launch record"):
         Memory().with_launch(settled=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [
+        pytest.param("ComputeProvider", "team-a/gateway", id="of a namespace"),
+        pytest.param("ClusterComputeProvider", "gateway", id="of the cluster"),
+    ],
+)
+def test_a_reference_means_one_provider_and_one_label(kind: str, label: str) -> None:
+    assert str(ProviderRef(kind, "gateway").key("team-a")) == label

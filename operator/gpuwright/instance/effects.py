@@ -206,7 +206,7 @@ class Effects:
             return
         self.event(seen, action.event, action.note or action.why)
         if action.event is EventReason.DUPLICATE_TERMINATED:
-            self._metrics.duplicates.labels(str(seen.ref.name)).inc()
+            self._metrics.duplicates.labels(_provider_label(seen, seen.ref)).inc()
         if action.event is EventReason.PROMISE_BROKEN and seen.launch is not None:
             self._desk.promise_broken(seen.ref, seen.instance.key, seen.launch.message)
 
@@ -216,7 +216,7 @@ class Effects:
         came_up = seen.memory.machine.get("state") in COMING_UP and action.memory.machine.get("state") == running
         seconds = age_since(launch.intended, seen.wall) if launch is not None else None
         if came_up and launch is not None and seconds is not None:
-            self._metrics.time_to_ready.labels(launch.provider.name).observe(seconds)
+            self._metrics.time_to_ready.labels(_provider_label(seen, launch.provider)).observe(seconds)
 
     def event(self, seen: Observation, reason: EventReason, note: str) -> None:
         """Send an Event about the instance, and say the same in the log."""
@@ -325,7 +325,7 @@ class Effects:
         if known is not None:
             self._vanished.gone(known)
         if action.event is EventReason.FORGOTTEN:
-            self._metrics.forgotten.labels(seen.ref.name).inc()
+            self._metrics.forgotten.labels(_provider_label(seen, seen.ref)).inc()
         self.event(seen, action.event, action.proof)
 
     def _gate(self, seen: Observation, *, destructive: bool = False) -> Gate:
@@ -349,3 +349,7 @@ def _wanted_owner(seen: Observation, sighting: Sighting) -> str:
 
 def _visible(seen: Observation) -> float:
     return max((view.visible_seconds for view in seen.providers.values()), default=0.0)
+def _provider_label(seen: Observation, ref: ProviderRef) -> str:
+    return str(ref.key(seen.instance.key.namespace))
+
+

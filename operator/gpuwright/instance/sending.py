@@ -143,7 +143,7 @@ class Sending:
             await self._desk.delete(action.provider, seen.instance.key, machine.name, lambda: True)
         except ProviderError as error:
             log.warning("the terminate was not accepted", extra={"machine_id": machine.id, "error": error.message})
-        self._metrics.forgotten.labels(action.provider.name).inc()
+        self._metrics.forgotten.labels(str(action.provider.key(seen.instance.key.namespace))).inc()
 
     def _count(self, seen: Observation, memory: Memory) -> None:
         """One line and one count per create, with its names and outcome; an Event only where a person would want to
@@ -153,13 +153,14 @@ class Sending:
         if launch is None:
             return
         outcome = str(launch.outcome)
-        self._metrics.creates.labels(launch.provider.name, outcome).inc()
+        provider = str(launch.provider.key(seen.instance.key.namespace))
+        self._metrics.creates.labels(provider, outcome).inc()
         log.info(
             "create answered",
             extra={
                 "instance": str(seen.instance.key),
                 "uid": seen.instance.owner.uid,
-                "provider": launch.provider.name,
+                "provider": provider,
                 "names": launch.name,
                 "attempts": launch.attempt,
                 "outcome": outcome,

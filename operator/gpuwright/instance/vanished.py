@@ -56,7 +56,8 @@ class Vanished:
         note = f"{lost} lost its object, because somebody removed the finalizer: it may still bill"
         log.warning(note, extra={"instance": str(key_of(INSTANCES.kind, body)), "machine_id": memory.machine_id})
         self._recorder.emit(body, EventReason.FORGOTTEN, note, "Warning")
-        self._metrics.forgotten.labels(memory.launch.provider.name).inc()
+        provider = memory.launch.provider.key(body["metadata"]["namespace"])
+        self._metrics.forgotten.labels(str(provider)).inc()
         self._spawn(self._enter(body, memory, memory.launch.provider))
 
     async def _enter(self, body: Mapping[str, Any], memory: Memory, provider: ProviderRef) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from gpuwright.model.resources import CLUSTER_PROVIDERS, Key
+
 
 class Outcome(StrEnum):
     """What became of a create, as far as it is known."""
@@ -48,6 +50,10 @@ class ProviderRef:
     def body(self) -> dict[str, str]:
         """Return the reference as it stands in status."""
         return {"kind": self.kind, "name": self.name}
+
+    def key(self, namespace: str) -> Key:
+        """Return whom an instance of this namespace means by it; as text it is the provider's label in metrics."""
+        return Key(self.kind, "" if self.kind == CLUSTER_PROVIDERS.kind else namespace, self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from gpuwright.model.provider_view import Hindrance, ProviderView, Room
 from gpuwright.model.request import MachineRequest
 from gpuwright.model.resources import BY_KIND, CLUSTER_PROVIDERS, Key
 from gpuwright.provider.account import Account, Caller
-from gpuwright.provider.index import InstanceIndex, provider_key
+from gpuwright.provider.index import InstanceIndex
 from gpuwright.provider.ledger import with_entry
 from gpuwright.provider.slots import Slots
 
@@ -260,4 +260,4 @@ class Desk:
 
 
 def _key(ref: ProviderRef, asker: Key) -> Key:
-    return provider_key(ref.body(), asker.namespace)
+    return ref.key(asker.namespace)
