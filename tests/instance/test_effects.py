@@ -151,6 +151,17 @@ async def test_what_is_entered_in_the_ledger_is_remembered_as_written() -> None:
     assert [(entry.machine_id, entry.retained) for entry in stage.desk.ledger] == [("i-1", True)]
 
 
+async def test_a_ledger_that_is_full_is_told_in_the_condition_and_tried_again() -> None:
+    stage = await a_running_stage()
+    stage.delete()
+    stage.desk.full = True
+    delay, knows = await act(stage, ReadLive(), EnterLedger(REF, (N,), "i-1", retained=True))
+    assert (delay, knows.ledger_written) == (60.0, False)
+    assert stage.body is not None
+    told = {found["type"]: (found["reason"], found["message"]) for found in stage.body["status"]["conditions"]}
+    assert told["Deleting"] == ("LedgerFull", "no room: remove some")
+
+
 async def test_release_takes_our_finalizer_only_and_is_no_forced_forget() -> None:
     stage = await a_running_stage()
     stage.change({"metadata": {"finalizers": [FINALIZER_MACHINE, "theirs"]}}, told=True)

@@ -21,7 +21,7 @@ from tests.engine.manual_clock import ManualClock
 from tests.kube.fake_api import Body, FakeApi, an_instance
 
 from gpuwright.adapters.contract import Created, Deletion, Gate, NotAsked
-from gpuwright.adapters.desk import LedgerEntry
+from gpuwright.adapters.desk import LedgerEntry, LedgerFull
 from gpuwright.instance.effects import Effects
 from gpuwright.instance.observer import Observer
 from gpuwright.instance.reconciler import InstanceReconciler
@@ -59,6 +59,7 @@ class TinyDesk:
     before_gate: list[Happening] = field(default_factory=list)
     during_create: list[Happening] = field(default_factory=list)
     slots: int = 1
+    full: bool = False  # the ledger
     asked_lists: int = 0
     changes: dict[str, Any] = field(default_factory=dict)
 
@@ -115,6 +116,8 @@ class TinyDesk:
             raise self.refusals.pop(0)
 
     async def enter(self, ref: ProviderRef, asker: Key, entry: LedgerEntry) -> None:
+        if self.full:
+            raise LedgerFull("no room: remove some")
         self.ledger.append(entry)
 
     def promise_broken(self, ref: ProviderRef, asker: Key, note: str) -> None:

@@ -9,7 +9,7 @@ from tests.adapters.contract import a_request, opened
 from tests.provider.ground import GATEWAY, SHARED, Ground
 
 from gpuwright.adapters.contract import Deletion, NotAsked
-from gpuwright.adapters.desk import LedgerEntry, ProviderDesk
+from gpuwright.adapters.desk import LedgerEntry, LedgerFull, ProviderDesk
 from gpuwright.kube.client import ApiError, Conflict, NoAnswer
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import NeverSent, NotCommitted, NotExecuted, ProviderError, Rejected, Throttled, Unknown
@@ -19,7 +19,7 @@ from gpuwright.model.names import Owner
 from gpuwright.model.provider_view import Hindrance, ProviderView
 from gpuwright.model.resources import Key
 from gpuwright.provider.desk import LEDGER_TRIES
-from gpuwright.provider.ledger import MAX_RETAINED, LedgerFull
+from gpuwright.provider.ledger import MAX_RETAINED
 from gpuwright_sandbox.gateway.shapes import Json
 
 REF = ProviderRef("ComputeProvider", "gateway")

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from gpuwright.adapters.desk import LedgerEntry
+from gpuwright.adapters.desk import LedgerEntry, LedgerFull
 from gpuwright.model.names import Owner
-from gpuwright.provider.ledger import MAX_LEAKS, MAX_RETAINED, LedgerFull, with_entry
+from gpuwright.provider.ledger import MAX_LEAKS, MAX_RETAINED, with_entry
 
 NOW = "2026-11-22T10:00:00Z"
 LEAK = LedgerEntry(
@@ -54,6 +54,19 @@ class TestLeaks:
         again = with_entry(once, LEAK, NOW)
         assert [leak["name"] for leak in again["leaks"]] == ["trainer-0-3f", "trainer-0-3f-r2"]
         assert again["leakCount"] == 2
+
+    @pytest.mark.parametrize("names", [MAX_LEAKS - 1, MAX_LEAKS, MAX_LEAKS + 1, 65])
+    def test_that_were_pushed_out_are_not_counted_again_when_they_are_entered_again(self, names: int) -> None:
+        entry = replace(LEAK, names=tuple(f"n-{number}" for number in range(names)))
+        once = with_entry({}, entry, NOW)
+        again = with_entry(once, entry, NOW)
+        assert (once["leakCount"], again["leakCount"]) == (names, names)
+        assert again["leaks"] == once["leaks"]
+
+    def test_of_another_owner_are_not_taken_for_the_same_where_both_have_no_name(self) -> None:
+        other = replace(LEAK, names=(), owner=replace(LEAK.owner, uid="uid-2"))
+        both = with_entry(with_entry({}, replace(LEAK, names=()), NOW), other, NOW)
+        assert ([leak["ownerUID"] for leak in both["leaks"]], both["leakCount"]) == (["uid-1", "uid-2"], 2)
 
     def test_without_a_name_are_written_down_all_the_same(self) -> None:
         (leak,) = with_entry({}, replace(LEAK, names=()), NOW)["leaks"]

@@ -27,6 +27,10 @@ class LedgerEntry:
     retained: bool
 
 
+class LedgerFull(Exception):
+    """The list of what was retained on purpose has no room; the message says what to do."""
+
+
 class ProviderDesk(Protocol):
     """Everything is addressed by the reference and the namespace of the instance that asks (`asker`)."""
 
@@ -57,7 +61,7 @@ class ProviderDesk(Protocol):
         """As Adapter.power."""
 
     async def enter(self, ref: ProviderRef, asker: Key, entry: LedgerEntry) -> None:
-        """Write what is let go into the provider's status before it is let go. Raises ApiError."""
+        """Write what is let go into the provider's status before it is let go. Raises ApiError, LedgerFull."""
 
     def promise_broken(self, ref: ProviderRef, asker: Key, note: str) -> None:
         """Remember that a machine exists although an answer promised that there is none: no such promise counts any

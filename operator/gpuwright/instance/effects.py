@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from gpuwright.adapters.contract import Deletion, Gate
-from gpuwright.adapters.desk import LedgerEntry, ProviderDesk
+from gpuwright.adapters.desk import LedgerEntry, LedgerFull, ProviderDesk
 from gpuwright.instance.actions import (
     Action,
     AddFinalizer,
@@ -55,6 +55,7 @@ log = logging.getLogger(__name__)
 LIST_PATIENCE_SECONDS = 30.0  # whoever waits for a list looks again after this, should its wake-up get lost
 BLIND_PAUSE_SECONDS = 5.0
 OUTDATED_CRD_SECONDS = 60.0
+LEDGER_FULL_SECONDS = 60.0  # a person has to make room
 ANNOUNCEMENTS = 8  # writes and reads at once after which something must leave within the window
 
 _WARNINGS = frozenset(
@@ -294,7 +295,11 @@ class Effects:
             reason=seen.instance.forget,
             retained=action.retained,
         )
-        await self._desk.enter(action.provider, seen.instance.key, entry)
+        try:
+            await self._desk.enter(action.provider, seen.instance.key, entry)
+        except LedgerFull as error:
+            await self._writer.publish(seen, status_of(seen, Wait(Reason.LEDGER_FULL, str(error))))
+            return LEDGER_FULL_SECONDS
         witness = replace(self._observer.witness(seen.instance), ledger_written=True)
         self._observer.remember(seen.instance, witness)
         return None
@@ -347,9 +352,9 @@ def _wanted_owner(seen: Observation, sighting: Sighting) -> str:
     return seen.instance.owner.uid
 
 
-def _visible(seen: Observation) -> float:
-    return max((view.visible_seconds for view in seen.providers.values()), default=0.0)
 def _provider_label(seen: Observation, ref: ProviderRef) -> str:
     return str(ref.key(seen.instance.key.namespace))
 
 
+def _visible(seen: Observation) -> float:
+    return max((view.visible_seconds for view in seen.providers.values()), default=0.0)

@@ -223,6 +223,7 @@ def _deleting_reason(standing: Wait) -> Reason:
         Reason.RECORD_LOST,
         Reason.PAUSED,
     }
+        Reason.LEDGER_FULL,
     return standing.reason if standing.reason in known else Reason.TERMINATING_MACHINE
 
 

@@ -86,6 +86,7 @@ class Reason(StrEnum):
     TERMINATING_MACHINE = "TerminatingMachine"
     WAITING_FOR_SETTLEMENT = "WaitingForSettlement"
     PROVING_ABSENCE = "ProvingAbsence"
+    LEDGER_FULL = "LedgerFull"
     # Providers
     AUTHENTICATED = "Authenticated"
     NOT_CHECKED = "NotChecked"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gpuwright.adapters.desk import LedgerEntry
+from gpuwright.adapters.desk import LedgerEntry, LedgerFull
 
 MAX_LEAKS = 20
 MAX_RETAINED = 500
@@ -25,15 +25,20 @@ def with_entry(status: Mapping[str, Any], entry: LedgerEntry, moment: str) -> di
         return {"retained": [*kept, new]}
     names = [name for name in entry.names if name] or [""]
     before = status.get("leaks") or ()
-    leaks = [dict(known) for known in before if known.get("name") not in names]
+    again = [known for known in before if known.get("ownerUID") == entry.owner.uid and known.get("name") in names]
+    leaks = [dict(known) for known in before if known not in again]
     added = [_leak(entry, name, entry.machine_id if number == 0 else "", moment) for number, name in enumerate(names)]
-    # An entry whose write was not answered is made again.
-    count = int(status.get("leakCount") or 0) + len(leaks) + len(added) - len(before)
+    count = int(status.get("leakCount") or 0) + _uncounted(len(names), len(again), len(before))
     return {"leaks": [*leaks, *added][-MAX_LEAKS:], "leakCount": count}
 
 
-class LedgerFull(Exception):
-    """The list of retained machines has no room; the message says what to do."""
+def _uncounted(names: int, again: int, shown: int) -> int:
+    """Return how many names of an entry are not in the count yet.
+
+    An entry whose write was not answered is made again. Its names went in together, so where one of them is shown and
+    the list is full, the others were counted, too, and have been pushed out since.
+    """
+    return 0 if again and shown >= MAX_LEAKS else names - again
 
 
 def _leak(entry: LedgerEntry, name: str, machine_id: str, moment: str) -> dict[str, str]:
