@@ -5,6 +5,7 @@ import itertools
 import json
 import random
 import socket
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -16,6 +17,7 @@ LOOPBACK = "127.0.0.1"
 # Below the ranges from which Linux (32768) and macOS (49152) take the ports of outgoing connections: a port from
 # there may be taken between its choice and the start of the server.
 _PORTS = range(20000, 32000)
+_KEPT_PORTS_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,16 @@ class Ports:
 
 
 def take_ports(path: Path) -> Ports:
-    """Return the ports kept in the file if they are all free, else new free ones, kept there."""
+    """Return the ports kept in the file if they are all free soon, else new free ones, kept there.
+
+    Soon: a killed process counts as dead while its last threads still hold its sockets.
+    """
     if path.exists():
         kept = Ports(**json.loads(path.read_text()))
-        if all(is_free(port) for port in asdict(kept).values()):
+        deadline = time.monotonic() + _KEPT_PORTS_SECONDS
+        while not (free := all(is_free(port) for port in asdict(kept).values())) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if free:
             return kept
     ports = Ports(*_free_ports(3))
     path.write_text(json.dumps(asdict(ports)))

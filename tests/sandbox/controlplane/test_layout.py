@@ -1,6 +1,7 @@
 """Folders and ports."""
 
 import socket
+import threading
 from pathlib import Path
 
 from gpuwright_sandbox.controlplane.layout import Layout, is_free, take_ports
@@ -33,3 +34,14 @@ def test_other_ports_are_taken_when_one_of_those_kept_is_in_use(tmp_path: Path) 
         others = take_ports(tmp_path / "ports.json")
     assert others.apiserver != ports.apiserver
     assert take_ports(tmp_path / "ports.json") == others
+
+
+def test_ports_that_a_dying_process_still_holds_are_waited_for(tmp_path: Path) -> None:
+    ports = take_ports(tmp_path / "ports.json")
+    dying = socket.socket()
+    dying.bind(("127.0.0.1", ports.etcd))
+    dying.listen()
+    timer = threading.Timer(0.5, dying.close)
+    timer.start()
+    assert take_ports(tmp_path / "ports.json") == ports
+    timer.join()
