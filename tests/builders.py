@@ -168,7 +168,8 @@ def absent(*began: float, direct: bool = True, after: Trail | None = None) -> Tr
 
 def a_sight(launch: Launch, **changes: Any) -> Sight:
     """Return the first sight of a record, 900 seconds ago."""
-    return replace(Sight(launch.send, str(launch.outcome), NOW - 900, launch.waited_seconds, 100.0), **changes)
+    settled = NOW - 900 if launch.settled else None
+    return replace(Sight(launch.send, str(launch.outcome), NOW - 900, launch.waited_seconds, 100.0, settled), **changes)
 
 
 def a_witness(launch: Launch | None = None, **changes: Any) -> Witness:

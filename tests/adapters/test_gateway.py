@@ -29,7 +29,16 @@ from gpuwright.adapters.contract import Created, Deletion, NotLooked
 from gpuwright.adapters.gateway import GatewayCredentials
 from gpuwright.model.capabilities import CreateKey
 from gpuwright.model.conditions import Reason
-from gpuwright.model.errors import Blind, NeverSent, NotCommitted, ProviderError, Rejected, Throttled, Unknown
+from gpuwright.model.errors import (
+    Blind,
+    NeverSent,
+    NotCommitted,
+    ProviderError,
+    Rejected,
+    Throttled,
+    Unauthenticated,
+    Unknown,
+)
 from gpuwright.model.machine import Absent, Machine, Present
 from gpuwright.model.names import Owner
 from gpuwright.model.request import MachineRequest, Wishes
@@ -169,8 +178,8 @@ TABLE = {
     "404 in the gateway's shape": Row(Rejected, 0, answer(404), reason=Reason.REQUEST_REJECTED),
     "422 in the gateway's shape": Row(Rejected, 0, answer(422), reason=Reason.REQUEST_REJECTED),
     **{f"{status}, a proxy's page": Row(Unknown, 0, answer(status, body=PROXY)) for status in (400, 401, 403, 404)},
-    "401": Row(Rejected, 0, answer(401), reason=Reason.CREDENTIALS_REJECTED),
-    "403 on one create": Row(Rejected, 0, answer(403, code="unauthorized"), reason=Reason.REQUEST_REJECTED),
+    "401": Row(Unauthenticated, 0, answer(401), reason=Reason.CREDENTIALS_REJECTED),
+    "403 on one create": Row(Rejected, 0, answer(403, code="unauthorized"), reason=Reason.CREDENTIALS_REJECTED),
     "a redirect": Row(Unknown, 0, {"action": "redirect", "location": "http://127.0.0.1:1/"}),
     "any other status": Row(Unknown, 0, answer(418, code="teapot")),
 }

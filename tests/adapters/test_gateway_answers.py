@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpuwright.adapters.gateway_answers import (
@@ -22,7 +22,15 @@ from gpuwright.adapters.gateway_answers import (
 )
 from gpuwright.http_client import Answer
 from gpuwright.model.conditions import Reason
-from gpuwright.model.errors import NotCommitted, NotExecuted, ProviderError, Rejected, Throttled, Unknown
+from gpuwright.model.errors import (
+    NotCommitted,
+    NotExecuted,
+    ProviderError,
+    Rejected,
+    Throttled,
+    Unauthenticated,
+    Unknown,
+)
 from gpuwright.model.machine import Machine, MachineState
 from gpuwright.model.provider_spec import GatewaySpec
 
@@ -117,10 +125,10 @@ ROWS = {
     # Then the status.
     "400": Row(400, error("invalid_spec"), Rejected, Reason.REQUEST_REJECTED),
     "402": Row(402, error("payment"), Rejected, Reason.REQUEST_REJECTED),
-    "403 on one create": Row(403, error("unauthorized"), Rejected, Reason.REQUEST_REJECTED),
+    "403 on one create": Row(403, error("unauthorized"), Rejected, Reason.CREDENTIALS_REJECTED),
     "404": Row(404, error("not_found"), Rejected, Reason.REQUEST_REJECTED),
     "422": Row(422, error("invalid_spec"), Rejected, Reason.REQUEST_REJECTED),
-    "401": Row(401, error("unauthorized"), Rejected, Reason.CREDENTIALS_REJECTED),
+    "401": Row(401, error("unauthorized"), Unauthenticated, Reason.CREDENTIALS_REJECTED),
     "422 to a name that was sent before": Row(
         422, error("invalid_spec"), Rejected, Reason.REQUEST_REJECTED, resent=True
     ),
@@ -181,6 +189,7 @@ def test_a_503_of_a_gateway_that_broke_a_promise_is_no_throttling(value: str) ->
         raise_for_create(refusal, spec(), resent=False, promises=False)
 
 
+@settings(max_examples=60)
 @given(st.integers(100, 599), JSON, st.booleans(), st.booleans(), st.booleans())
 def test_any_answer_to_a_create_has_a_meaning_and_nothing_is_promised_by_accident(
     status: int, body: Any, resent: bool, promises: bool, tokens: bool
@@ -381,6 +390,7 @@ class TestAMachine:
         assert found is not None
         assert found.id == "i-42"
 
+    @settings(max_examples=50)
     @given(JSON)
     def test_is_read_from_anything_without_a_crash(self, body: Any) -> None:
         machine_of(body)
@@ -411,6 +421,7 @@ class TestARefusal:
         body = {"error": {"code": "internal", "message": "x" * length}}
         assert len(refusal_of(Answer(500, {}, body)).message) == kept
 
+    @settings(max_examples=40)
     @given(st.integers(100, 599), JSON)
     def test_is_read_from_anything(self, status: int, body: Any) -> None:
         json.dumps(refusal_of(Answer(status, {}, body)).message)

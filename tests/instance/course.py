@@ -11,7 +11,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-from tests.builders import OWNER, WALL
+from tests.builders import WALL
 from tests.instance.far_side import CREATED
 from tests.instance.world import NEVER, Answered, Doing, Leaving, World, Writing
 
@@ -120,7 +120,7 @@ def decides(world: World, who: str) -> World:
     seen = world.sees(who)
     if seen is None:
         return world.operator(who, rests_until=NEVER)
-    world = world.operator(who, witness=seen.witness)
+    world = world.operator(who, witness=seen.witness, knows=seen.instance.owner.uid)
     action = rules.decide(seen)
     match action:
         case Wait(seconds=seconds):
@@ -279,7 +279,8 @@ def _records(world: World, who: str, answered: Answered) -> World:
     """An outcome is never dropped: it is written on top of whatever else changed, if the send is still ours."""
     launch, stored = world.memory.launch, world.stored
     world = _does(world, who, None)
-    if stored is None or launch is None or launch.send != _send_of(answered.seen):
+    same = stored is not None and stored["metadata"]["uid"] == answered.seen.instance.owner.uid
+    if stored is None or not same or launch is None or launch.send != _send_of(answered.seen):
         return _reads_live(_gives_up(world, answered.created) if answered.created else world, who)
     after = replace(answered.seen, instance=replace(answered.seen.instance, body=stored, memory=answered.memory))
     status = status_of(after, Wait(Reason.WORKING, "answered"))
@@ -287,8 +288,12 @@ def _records(world: World, who: str, answered: Answered) -> World:
 
 
 def _gives_up(world: World, created: Created) -> World:
-    far, _answer = world.far.delete(world.now, created.machine.name)
-    return replace(world.at(far), ledger=(*world.ledger, created.machine.id))
+    world = replace(world, ledger=(*world.ledger, created.machine.id))
+    try:
+        far, _answer = world.far.delete(world.now, created.machine.name)
+    except Unknown:
+        return world
+    return world.at(far)
 
 
 def _looks(world: World, who: str, seen: Observation, name: str) -> World:
@@ -300,7 +305,9 @@ def _looks(world: World, who: str, seen: Observation, name: str) -> World:
         return _rests(world, who)
     counts = seen.memory.machine_id not in world.operators[who].absence.missing
     began = world.monotonic(who)
-    return world.operator(who, witness=seen.witness.after_look(name, began, sighting, OWNER.uid, counts=counts))
+    return world.operator(
+        who, witness=seen.witness.after_look(name, began, sighting, seen.instance.owner.uid, counts=counts)
+    )
 
 
 def _looks_by_delete(world: World, who: str, name: str) -> World:
@@ -315,7 +322,9 @@ def _looks_by_delete(world: World, who: str, name: str) -> World:
     if answer is Deletion.ACCEPTED:
         return _rests(world, who)
     witness = world.operators[who].witness or Witness(first_seen=began)
-    return world.operator(who, witness=witness.after_look(name, began, Absent(), OWNER.uid, counts=True))
+    return world.operator(
+        who, witness=witness.after_look(name, began, Absent(), world.operators[who].knows, counts=True)
+    )
 
 
 def _terminates(world: World, who: str, name: str) -> World:

@@ -631,6 +631,42 @@ def test_looks_from_before_the_machine_was_found_do_not_prove_it_gone() -> None:
     assert world.most == 1
 
 
+def test_looks_from_before_the_machine_was_listed_and_one_that_lies_do_not_prove_it_gone() -> None:
+    """One operator sees the list lag and then stands still, until the other has seen the machine and written so."""
+    world = runs(World(far=FarSide(lag=40)).operator("B"), 15)
+    stale = world.operators["B"]
+    world = runs(world.stops("B"), 60)
+    assert world.memory.launch is not None
+    assert world.memory.launch.settled
+    world = runs(world.resumes("B", stale).provider_is(empty_lists=True, empty_looks=True), 1)
+    world = runs(world.provider_is(empty_lists=False, empty_looks=False), 100)
+    assert world.sent == (N,)
+
+
+def test_a_mass_of_machines_that_ran_from_the_first_answer_on_is_not_believed_to_be_gone() -> None:
+    """Their record says that no look has shown them yet; lists have."""
+    world = runs(World(neighbours=9, far=FarSide(boots=0)), 30)
+    world = runs(world.provider_is(empty_lists=True, empty_looks=True), 300)
+    world = runs(world.provider_is(empty_lists=False, empty_looks=False), 300)
+    assert world.sent == (N,)
+
+
+def test_a_mass_of_machines_is_not_believed_to_be_gone_after_a_restart_either() -> None:
+    """The process that saw them in lists is gone; what it saw is not on record."""
+    world = runs(World(neighbours=9, far=FarSide(boots=0)), 300)
+    world = world.provider_is(empty_lists=True, empty_looks=True).crashes("A")
+    world = runs(world, 300)
+    world = runs(world.provider_is(empty_lists=False, empty_looks=False), 300)
+    assert world.sent == (N,)
+
+
+def test_a_launch_deadline_goes_on_where_the_process_before_had_got() -> None:
+    world = World(stored=new_body(deadlines={"launchSeconds": 60}), far=FarSide(boots=1e9))
+    for _life in range(6):
+        world = runs(world, 45).crashes("A")
+    assert N_G2 in world.sent
+
+
 def test_a_create_that_stays_unknown_is_settled_and_sent_again_however_often_lists_come() -> None:
     world = runs(replace(World(), fates=(LOST_BEFORE_COMMIT,)), 200)
     assert world.sent == (N, N)

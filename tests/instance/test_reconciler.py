@@ -6,7 +6,7 @@ from tests.e2e.kstatus import kstatus
 from tests.instance.test_sending import KEY, Stage
 
 from gpuwright.model.conditions import Reason
-from gpuwright.model.names import ANNOTATION_PAUSED
+from gpuwright.model.names import ANNOTATION_FORGET, ANNOTATION_PAUSED
 from gpuwright.model.provider_view import Hindrance, Room
 from gpuwright.model.resources import Key
 
@@ -98,3 +98,33 @@ async def test_a_long_wait_is_told_at_once() -> None:
     stage.desk.changes = {"hindrance": Hindrance(Reason.PROVIDER_DRAINING, "draining")}
     assert await stage.reconcile() == 60
     assert stage.condition("Ready") == ("False", "ProviderDraining")
+
+
+async def a_damaged_record(stage: Stage, field: str) -> None:
+    """Bring a machine up, and take a field from its record as an API server with an older CRD would."""
+    await stage.reconcile()
+    stage.change({"status": {"launch": {field: None}}}, told=True)
+    stage.desk.calls.clear()
+
+
+@pytest.mark.parametrize("field", ["token", "send", "settleSeconds", "outcome", "providerRef"])
+async def test_a_record_that_cannot_be_read_is_left_as_it_is_and_nothing_is_guessed(field: str) -> None:
+    stage = Stage()
+    await a_damaged_record(stage, field)
+    before = stage.status["launch"], stage.status["machine"]
+    await stage.reconcile()
+    assert (stage.status["launch"], stage.status["machine"]) == before
+    assert stage.condition("Stalled") == ("True", "RecordLost")
+    assert stage.desk.calls == []
+
+
+async def test_a_deleted_object_whose_record_cannot_be_read_waits_for_a_person() -> None:
+    stage = Stage()
+    await a_damaged_record(stage, "token")
+    stage.delete()
+    stage.change({}, told=True)
+    await stage.reconcile()
+    assert (stage.desk.calls, stage.condition("Deleting")) == ([], ("True", "RecordLost"))
+    stage.change({"metadata": {"annotations": {ANNOTATION_FORGET: "looked: none is there"}}}, told=True)
+    await stage.reconcile()
+    assert stage.body is None

@@ -1,5 +1,6 @@
 """What is seen and decided, as people and kstatus read it: both tables of the API's conditions."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +40,7 @@ from gpuwright.instance.actions import (
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.report import LONG_WAIT_SECONDS, record_of, standing_of, status_of
 from gpuwright.model.conditions import Reason
+from gpuwright.model.machine import MachineState
 from gpuwright.model.memory import EndingReason, Memory, Outcome, ProviderRef, parse_memory
 from gpuwright.model.resources import CLUSTER_PROVIDERS
 
@@ -364,10 +366,11 @@ def test_the_provider_id_of_a_cluster_provider_has_no_namespace() -> None:
     assert status_of(an_observation(launch), RUNNING)["machine"]["providerID"] == "gpuwright:///shared/i-1"
 
 
-def priced(**changes: Any) -> Observation:
+def priced(recorded: Mapping[str, Any] | None = None, **changes: Any) -> Observation:
     launch = a_launch()
     machine = a_machine(**{"price_per_hour": "2.49", "currency": "USD"} | changes)
-    return an_observation(launch, witness=a_witness(launch, trails={N: shown(machine)}))
+    memory = a_memory(launch, machine=recorded) if recorded else None
+    return an_observation(launch, memory=memory, witness=a_witness(launch, trails={N: shown(machine)}))
 
 
 COST = {"currency": "USD", "pricePerHour": "2.49", "source": "Provider"}
@@ -380,6 +383,13 @@ def test_the_cost_is_what_the_provider_says() -> None:
 def test_a_cost_that_is_not_known_is_left_out() -> None:
     assert "cost" not in status_of(known(), RUNNING)
     assert "cost" not in status_of(priced(id="i-2"), RUNNING)
+
+
+def test_on_the_way_up_a_cost_is_not_worth_a_write_of_its_own() -> None:
+    rising = a_machine(state=MachineState.PENDING).recorded()
+    assert "cost" not in status_of(priced(rising), RUNNING)
+    before = status_of(priced(), RUNNING)
+    assert status_of(with_status(priced(rising), before), RUNNING)["cost"] == COST
 
 
 def test_a_cost_once_known_is_kept_while_the_machine_is_the_same() -> None:

@@ -62,3 +62,11 @@ async def test_an_intent_without_an_answer_is_a_leak_under_its_name() -> None:
     body["status"]["launch"]["outcome"] = "Intended"
     await torn_away(stage, body)
     assert [(entry.names, entry.machine_id) for entry in stage.desk.ledger] == [((N,), "")]
+
+
+async def test_an_object_whose_record_cannot_be_read_may_have_left_something() -> None:
+    stage = Stage()
+    body = await a_body_on_record(stage)
+    del body["status"]["launch"]["token"]
+    await torn_away(stage, body)
+    assert (stage.desk.calls, stage.count(LEAKS)) == ([], 1)

@@ -6,8 +6,10 @@ course.py.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
+import orjson
 from tests.builders import BLIND_CAPABILITIES, CAPABILITIES, OWNER, PROVIDER_SPEC, REF, WALL, a_provider_spec, a_spec
 from tests.instance.far_side import FarSide, Fate
 
@@ -23,11 +25,11 @@ from gpuwright.model.machine import Machine, MachineState, Snapshot
 from gpuwright.model.memory import Memory, parse_memory
 from gpuwright.model.names import FINALIZER_MACHINE, Owner, owner_labels
 from gpuwright.model.provider_spec import ProviderSpec
-from gpuwright.model.provider_view import Hindrance, ProviderView, Room
+from gpuwright.model.provider_view import Hindrance, ProviderView, Room, longest_unsettled
 from gpuwright.model.request import Wishes
 from gpuwright.model.resources import INSTANCES, Key
 from gpuwright.provider.absence import MassAbsence
-from gpuwright.provider.index import InstanceIndex
+from gpuwright.provider.index import InstanceIndex, expected_in_lists
 
 Body = Mapping[str, Any]
 
@@ -73,6 +75,7 @@ class Operator:
     process: str
     cached: Body | None = None
     witness: Witness | None = None
+    knows: str = OWNER.uid  # the uid of the object that the witness is about
     snapshot: Snapshot | None = None
     listed: float = -NEVER
     absence: MassAbsence = field(default_factory=MassAbsence)
@@ -82,9 +85,20 @@ class Operator:
     deaf: bool = False  # its watch shows nothing new
 
 
-def new_body(**spec: Any) -> Body:
+@lru_cache
+def owner_with(uid: str) -> Owner:
+    """Return the owner that is the object with this uid: a name can be taken again."""
+    return replace(OWNER, uid=uid)
+
+
+@lru_cache(maxsize=256)
+def _parsed(spec: bytes) -> InstanceSpec:
+    return InstanceSpec.model_validate(orjson.loads(spec))
+
+
+def new_body(uid: str = OWNER.uid, **spec: Any) -> Body:
     """Return the object as a user has just created it."""
-    metadata = {"namespace": OWNER.namespace, "name": OWNER.name, "uid": OWNER.uid, "resourceVersion": "1"}
+    metadata = {"namespace": OWNER.namespace, "name": OWNER.name, "uid": uid, "resourceVersion": "1"}
     manifest = a_spec(**spec).model_dump(mode="json", by_alias=True, exclude_none=True)
     return {"metadata": {**metadata, "generation": 1}, "spec": manifest, "status": {}}
 
@@ -183,6 +197,13 @@ class World:
         after = self.user(deletionTimestamp="2026-11-22T00:00:00Z")
         return after if after.finalized else replace(after, stored=None)
 
+    def created_again(self, uid: str, **spec: Any) -> "World":
+        """Return the world after a user created an object of the same name; the one before must be gone."""
+        versions = [op.cached["metadata"]["resourceVersion"] for op in self.operators.values() if op.cached is not None]
+        body = new_body(uid, **spec)
+        version = str(1000 + max(map(int, versions), default=0))
+        return replace(self, stored={**body, "metadata": {**body["metadata"], "resourceVersion": version}})
+
     def edited(self, **spec: Any) -> "World":
         """Return the world after a user changed the spec."""
         if self.stored is None:
@@ -239,11 +260,12 @@ class World:
             return None
         instance, view, now = _instance(op.cached), self.view(who), self.monotonic(who)
         spec = instance.spec
+        witness = op.witness if op.knows == instance.owner.uid else None
         return Observation(
             now=now,
             wall=WALL + self.now,
             instance=instance,
-            witness=_witnessed(op.witness or Witness(first_seen=now), instance, view, now),
+            witness=_witnessed(witness or Witness(first_seen=now), instance, view, now),
             providers={view.ref: view},
             missing={},
             wishes=Wishes(machine=spec.machine, secret_versions={"TOKEN": self.secret}) if spec else None,
@@ -277,7 +299,8 @@ class World:
         except Blind:
             return self.operator(who, listed=self.now)
         snapshot = Snapshot.of(began, machines)
-        absence = op.absence.after_list(self._expected(), snapshot.by_id)
+        due, fresh = self._expected()
+        absence = op.absence.after_list(due, snapshot.by_id, fresh)
         return self.operator(who, snapshot=snapshot, listed=self.now, absence=absence, rests_until=self.now)
 
     def _neighbours(self) -> tuple[Machine, ...]:
@@ -286,25 +309,27 @@ class World:
         owners = [Owner(OWNER.cluster, "team-b", f"n{i}", f"uid-n{i}") for i in range(self.neighbours)]
         return tuple(Machine(f"i-{o.name}", o.name, MachineState.RUNNING, "", owner_labels(o, 1)) for o in owners)
 
-    def _expected(self) -> frozenset[str]:
-        """Return the ids that a list should show, as provider/reconciler.py takes them from the index."""
+    def _expected(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the ids that a list should show now, and those that it may not show yet, as the provider's side
+        takes them from the index.
+        """
         index = InstanceIndex()
         index.update(KEY, self.stored)
-        holding = index.get(KEY)
-        ours = {holding.machine_id} if holding and holding.shown and not holding.ending else set()
-        return frozenset({f"i-n{i}" for i in range(self.neighbours)} | ours - {""})
+        holdings = [holding for holding in [index.get(KEY)] if holding]
+        due, fresh = expected_in_lists(holdings, WALL + self.now, longest_unsettled(self.provider))
+        return due | {f"i-n{i}" for i in range(self.neighbours)}, fresh
 
 
 def _instance(body: Body) -> Instance:
     metadata = body["metadata"]
     return Instance(
         key=KEY,
-        owner=OWNER,
+        owner=owner_with(metadata["uid"]),
         generation=metadata["generation"],
         deleting="deletionTimestamp" in metadata,
         finalized=FINALIZER_MACHINE in (metadata.get("finalizers") or ()),
         annotations=metadata.get("annotations") or {},
-        spec=InstanceSpec.model_validate(body["spec"]),
+        spec=_parsed(orjson.dumps(body["spec"])),
         spec_error="",
         memory=parse_memory(body.get("status") or {}),
         body=body,

@@ -1,7 +1,7 @@
 """Many missing at once are a sick list: 2 and 10 %, until they show again or a person has spoken."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpuwright.provider.absence import MassAbsence
@@ -41,6 +41,7 @@ def test_is_a_mass_above_two_and_above_ten_percent(recorded: int, missed: int, m
     assert absence.missing == (first(missed) if mass else frozenset())
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 100_000))
 def test_is_never_ten_percent_sharp(tens: int) -> None:
     expected = range(10 * tens)
@@ -102,6 +103,26 @@ class TestAPersonsWord:
         assert MassAbsence().confirm() == MassAbsence()
 
 
+class TestFreshMachines:
+    """Lists may not show them yet."""
+
+    def test_are_not_missed_before_a_list_has_shown_them(self) -> None:
+        assert MassAbsence().after_list(frozenset(), frozenset(), first(10)).missing == frozenset()
+
+    def test_are_missed_once_one_has(self) -> None:
+        absence = MassAbsence().after_list(frozenset(), first(10), first(10))
+        assert absence.after_list(frozenset(), frozenset(), first(10)).missing == first(10)
+
+    def test_that_were_never_shown_are_not_missed_with_the_others(self) -> None:
+        absence = MassAbsence().after_list(frozenset(), first(5), first(10))
+        assert absence.after_list(frozenset(), frozenset(), first(10)).missing == first(5)
+
+    def test_are_forgotten_when_they_leave_the_record(self) -> None:
+        absence = MassAbsence().after_list(frozenset(), first(10), first(10)).after_list(frozenset(), first(10))
+        assert absence.listed == frozenset()
+
+
+@settings(max_examples=50)
 @given(
     st.frozensets(st.integers(0, 40)),
     st.lists(st.tuples(st.frozensets(st.integers(0, 40)), st.booleans()), max_size=10),

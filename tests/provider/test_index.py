@@ -1,14 +1,15 @@
 """Who refers to which provider, and what they have there: as their status says, and kept up with it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.kube.fake_api import an_instance
 
 from gpuwright.model.resources import Key
-from gpuwright.provider.index import Holding, InstanceIndex, provider_key
+from gpuwright.provider.index import Holding, InstanceIndex, expected_in_lists, provider_key
 
 GATEWAY = Key("ComputeProvider", "team-a", "gateway")
 OTHER = Key("ComputeProvider", "team-a", "other")
@@ -99,6 +100,41 @@ class TestAHolding:
         assert holding_of({"conditions": [{"type": "Ready", "status": status}]}).ready is ready
 
 
+class TestWhatListsMustShow:
+    NOW = 1_795_000_000.0
+
+    def expected(self, **launch: Any) -> tuple[frozenset[str], frozenset[str]]:
+        age = launch.pop("age", 0.0)
+        deleted = {"deletionTimestamp": "2026-11-22T10:00:00Z"} if launch.pop("deleted", False) else {}
+        intended = datetime.fromtimestamp(self.NOW - age, UTC).isoformat()
+        status = {"launch": a_launch(intendedTime=intended, **launch), "machine": {"id": "i-1"}}
+        return expected_in_lists([holding_of(status, **deleted)], self.NOW, settle_seconds=60.0)
+
+    @pytest.mark.parametrize(
+        ("launch", "due"),
+        [
+            pytest.param({"settled": True}, True, id="a look has shown it"),
+            pytest.param({"settled": False}, False, id="just made"),
+            pytest.param({"settled": False, "age": 60.0}, False, id="not settled yet"),
+            pytest.param({"settled": False, "age": 61.0}, True, id="settled long ago"),
+        ],
+    )
+    def test_is_what_was_shown_or_has_settled(self, launch: dict[str, Any], due: bool) -> None:
+        ours = frozenset({"i-1"})
+        assert self.expected(**launch) == ((ours, frozenset()) if due else (frozenset(), ours))
+
+    @pytest.mark.parametrize(
+        "launch",
+        [
+            pytest.param({"deleted": True}, id="is to go"),
+            pytest.param({"ending": {"reason": "Expired"}}, id="ends"),
+            pytest.param({"adopted": True}, id="carries no tag of ours"),
+        ],
+    )
+    def test_is_not_what(self, launch: dict[str, Any]) -> None:
+        assert self.expected(**launch) == (frozenset(), frozenset())
+
+
 class TestADamagedStatus:
     """Whoever may write a status can write anything there; it must not stop the operator, which serves others, too."""
 
@@ -145,6 +181,7 @@ class TestAnIndex:
         index.update(KEY, None)
         assert (index.get(KEY), index.of(GATEWAY), list(index.everything())) == (None, (), [])
 
+    @settings(max_examples=50)
     @given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from([None, GATEWAY, OTHER, SHARED])), max_size=40))
     def test_agrees_with_a_search(self, changes: list[tuple[int, Key | None]]) -> None:
         index, bodies = InstanceIndex(), dict[Key, dict[str, Any]]()

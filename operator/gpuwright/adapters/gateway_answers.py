@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from gpuwright.http_client import Answer
 from gpuwright.model.conditions import Reason, cut
-from gpuwright.model.errors import NotCommitted, NotExecuted, Rejected, Throttled, Unknown
+from gpuwright.model.errors import NotCommitted, NotExecuted, Rejected, Throttled, Unauthenticated, Unknown
 from gpuwright.model.machine import Machine, MachineState
 from gpuwright.model.provider_spec import GatewaySpec, PromisedOutcome
 
@@ -98,7 +98,9 @@ def _raise_for_status(refusal: Refusal, words: str, *, resent: bool, token: bool
     if not refusal.shaped or refusal.status not in {400, 401, 402, 403, 404, 422}:
         raise Unknown(words, unhealthy=refusal.status >= 500)
     if refusal.status == 401:
-        raise Rejected(words, Reason.CREDENTIALS_REJECTED)
+        raise Unauthenticated(words)
+    if refusal.status == 403:
+        raise Rejected(words, Reason.CREDENTIALS_REJECTED)  # may be about this one machine: others go on
     if refusal.status == 422 and resent and token:
         # The token may be known with other parameters, which speaks for a machine, not against one. When that has
         # settled too, the next attempt follows: the same token would be refused for ever.

@@ -35,6 +35,7 @@ class Instance:
     spec_error: str
     memory: Memory
     body: Mapping[str, Any]
+    record_error: str = ""  # why the status could not be parsed; the memory is empty then
 
     @property
     def paused(self) -> bool:

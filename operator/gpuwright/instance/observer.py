@@ -16,7 +16,7 @@ from gpuwright.model.api_base import sentences
 from gpuwright.model.clock import Clock
 from gpuwright.model.instance_spec import InstanceSpec
 from gpuwright.model.machine import Machine
-from gpuwright.model.memory import Outcome, ProviderRef, parse_memory
+from gpuwright.model.memory import Memory, Outcome, ProviderRef, parse_memory
 from gpuwright.model.names import FINALIZER_MACHINE, Owner
 from gpuwright.model.provider_view import Hindrance, ProviderView
 from gpuwright.model.request import Wishes
@@ -96,6 +96,7 @@ class Observer:
             return None
         metadata = body["metadata"]
         spec, error = self._spec(body)
+        memory, record_error = _remembered(body.get("status") or {})
         return Instance(
             key=key,
             owner=Owner(self._cluster, key.namespace, key.name, metadata["uid"]),
@@ -105,8 +106,9 @@ class Observer:
             annotations=metadata.get("annotations") or {},
             spec=spec,
             spec_error=error,
-            memory=parse_memory(body.get("status") or {}),
+            memory=memory,
             body=body,
+            record_error=record_error,
         )
 
     def _spec(self, body: Mapping[str, Any]) -> tuple[InstanceSpec | None, str]:
@@ -190,6 +192,15 @@ def _parsed(spec: Mapping[str, Any]) -> tuple[InstanceSpec | None, str]:
         return InstanceSpec.model_validate(spec), ""
     except ValidationError as error:
         return None, "; ".join(sentences(error))
+
+
+def _remembered(status: Mapping[str, Any]) -> tuple[Memory, str]:
+    try:
+        return parse_memory(status), ""
+    except KeyError as error:
+        return Memory(), f"it has no {error}"
+    except (ValueError, TypeError, AttributeError) as error:
+        return Memory(), str(error)
 
 
 def _may_send(instance: Instance) -> bool:

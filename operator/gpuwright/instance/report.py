@@ -7,6 +7,7 @@ from typing import Any
 from gpuwright.instance.actions import Action, LookAt, ReadLive, Record, Send, Terminate, Wait
 from gpuwright.instance.observation import Observation
 from gpuwright.model.conditions import Condition, ConditionType, Reason, Status, Summary, cut, rendered, timestamp
+from gpuwright.model.machine import COMING_UP
 from gpuwright.model.memory import ENDS_MACHINE, EndingReason, Launch, Memory, Outcome
 from gpuwright.model.resources import CLUSTER_PROVIDERS
 
@@ -50,6 +51,9 @@ def status_of(seen: Observation, action: Action) -> dict[str, Any]:
         "conditions": rendered(wanted, before.get("conditions") or (), instance.generation, now),
         "replacements": memory.replacements,
     }
+    if instance.record_error:
+        # What cannot be read is not ours to drop.
+        return {**before, **status, "replacements": before.get("replacements", 0)}
     status |= record_of(memory)
     if memory.machine:
         status["machine"] = {**memory.machine, "providerID": _provider_id(seen)}
@@ -69,7 +73,9 @@ def _provider_id(seen: Observation) -> str:
 def _cost(seen: Observation, before: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the machine costs an hour, where its provider says so; what is not known is left out."""
     machine = seen.trail(seen.launch.name).machine if seen.launch else None
-    if machine is None or machine.id != seen.memory.machine_id or not machine.price_per_hour:
+    # On the way up a price is not worth a write of its own: it comes with the next.
+    rising = seen.memory.machine.get("state") in COMING_UP
+    if rising or machine is None or machine.id != seen.memory.machine_id or not machine.price_per_hour:
         same = (before.get("machine") or {}).get("id") == seen.memory.machine_id
         return {"cost": before["cost"]} if same and "cost" in before else {}
     return {"cost": {"currency": machine.currency, "pricePerHour": machine.price_per_hour, "source": "Provider"}}
@@ -217,13 +223,13 @@ def _deleting_reason(standing: Wait) -> Reason:
         Reason.TERMINATING_MACHINE,
         Reason.WAITING_FOR_SETTLEMENT,
         Reason.PROVING_ABSENCE,
+        Reason.LEDGER_FULL,
         Reason.PROVIDER_UNREACHABLE,
         Reason.CREDENTIALS_REJECTED,
         Reason.PLACE_CHANGED,
         Reason.RECORD_LOST,
         Reason.PAUSED,
     }
-        Reason.LEDGER_FULL,
     return standing.reason if standing.reason in known else Reason.TERMINATING_MACHINE
 
 

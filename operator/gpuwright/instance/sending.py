@@ -95,7 +95,9 @@ class Sending:
             case Throttled():
                 self._note(seen, not_before=now + error.retry_after)
             case Rejected() if error.reason is Reason.CREDENTIALS_REJECTED:
-                self._note(seen, not_before=now + REJECTED_AGAIN_SECONDS * (0.9 + seen.jitter / 5))
+                version = seen.provider.credentials_version if seen.provider else ""
+                later = now + REJECTED_AGAIN_SECONDS * (0.9 + seen.jitter / 5)
+                self._note(seen, not_before=later, refused_version=version)
             case NeverSent():
                 self._note(seen, not_before=now + 1.0 + seen.jitter)
             case _:

@@ -49,7 +49,15 @@ class Vanished:
         if uid in self._released:
             self._released.discard(uid)
             return
-        memory = parse_memory(body.get("status") or {})
+        try:
+            memory = parse_memory(body.get("status") or {})
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            name = str(key_of(INSTANCES.kind, body))
+            log.warning(
+                "an object is gone whose record could not be read", extra={"instance": name, "error": str(error)}
+            )
+            self._metrics.forgotten.labels("").inc()
+            return
         if memory.launch is None or not _may_have_left_something(memory):
             return
         lost = memory.machine_id or memory.launch.name

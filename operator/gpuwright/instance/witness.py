@@ -82,6 +82,7 @@ class Sight:
     at: float
     base: int  # waitedSeconds on record then
     visible: float  # the provider's visible seconds then
+    settled: float | None = None  # since when the record says that a look has shown the machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ class Witness:
     terminate_tried: Mapping[str, float] = field(default_factory=dict)  # name -> when it was last tried
     tries: int = 0  # of terminates and power calls since the last progress
     not_before: float = 0.0  # nothing is created before this
+    refused_version: str = ""  # the credentials with which a create was refused
     burst_from: int = 0  # the attempt after which the present burst began
     snapshot_began: float = -1.0
     residue_since: Mapping[str, float] = field(default_factory=dict)
@@ -161,9 +163,15 @@ class Witness:
         if launch is None:
             return self
         current = (launch.send, str(launch.outcome))
+        settled = now if launch.settled else None
         if self.sight is not None and (self.sight.send, self.sight.outcome) == current:
-            return self
+            return replace(self, sight=replace(self.sight, settled=settled)) if self._settles(launch) else self
         if self.sight is not None and self.sight.send == launch.send and launch.unsettled:
             # Intended and then Unknown is one wait: it began with the intent.
             return replace(self, sight=replace(self.sight, outcome=str(launch.outcome)))
-        return replace(self, sight=Sight(launch.send, str(launch.outcome), now, launch.waited_seconds, visible))
+        sight = Sight(launch.send, str(launch.outcome), now, launch.waited_seconds, visible, settled)
+        return replace(self, sight=sight)
+
+    def _settles(self, launch: Launch) -> bool:
+        """Return whether the record says for the first time that a look has shown the machine."""
+        return launch.settled and self.sight is not None and self.sight.settled is None

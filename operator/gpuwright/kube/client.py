@@ -70,8 +70,6 @@ class KubeClient:
         self._connection = connection
         # Put in front as it is: behind a proxy an API server has a path, which joining URLs would drop.
         self._server = connection.server.rstrip("/")
-        # Put in front as it is: behind a proxy an API server has a path, which joining URLs would drop.
-        self._server = connection.server.rstrip("/")
         self._metrics = metrics
         connector = aiohttp.TCPConnector(limit=limit, ssl=connection.context or True)
         self._session = aiohttp.ClientSession(

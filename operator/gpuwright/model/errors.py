@@ -67,7 +67,14 @@ class Throttled(NotExecuted):
 
 
 class Rejected(NotExecuted):
-    """A person must change something: the request, or the credentials (reason CredentialsRejected)."""
+    """A person must change something: the request, or what the credentials may do (reason CredentialsRejected)."""
+
+
+class Unauthenticated(Rejected):
+    """The provider does not take our credentials, for this call as for any other."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Reason.CREDENTIALS_REJECTED)
 
 
 class Blind(Exception):

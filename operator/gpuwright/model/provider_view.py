@@ -58,6 +58,7 @@ class ProviderView:
     adoption_allowed: bool = True
     cluster_scoped: bool = False
     message: str = ""
+    credentials_version: str = ""  # changes with the Secret
     recorded_elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -65,8 +66,12 @@ class ProviderView:
         """Return how long a create may be unsettled: the send window, both time-outs and F (docs/protocol.md,
         "Words").
         """
-        timeouts = self.spec.timeouts
-        return SEND_WINDOW_SECONDS + timeouts.connect_seconds + timeouts.request_seconds + self.spec.settle_seconds
+        return longest_unsettled(self.spec)
+
+
+def longest_unsettled(spec: ProviderSpec) -> int:
+    """Return for how many seconds a create can be unsettled at this provider."""
+    return SEND_WINDOW_SECONDS + spec.timeouts.connect_seconds + spec.timeouts.request_seconds + spec.settle_seconds
 
 
 SEND_WINDOW_SECONDS = 2

@@ -29,6 +29,7 @@ class Credentials:
     version: str = ""  # uid/resourceVersion of the Secret
     problem: str = ""
     rejected: str = ""  # the provider's words when it refused them
+    rejected_at: float = -1e9
     checked: bool = False  # the provider has taken them at least once
     read_at: float = -1e9  # when the Secret was read last
     protected: bool = False

@@ -12,7 +12,7 @@ from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import Conflict, KubeClient, NotFound
 from gpuwright.model.clock import Clock
 from gpuwright.model.conditions import Reason, timestamp
-from gpuwright.model.errors import NeverSent, Rejected
+from gpuwright.model.errors import NeverSent, Unauthenticated
 from gpuwright.model.machine import Sighting
 from gpuwright.model.memory import ProviderRef
 from gpuwright.model.names import ANNOTATION_ADOPT
@@ -134,6 +134,7 @@ class Desk:
             adoption_allowed=not isinstance(spec, ClusterProviderSpec) or spec.adoption is Adoption.ALLOWED,
             cluster_scoped=account.key.kind == CLUSTER_PROVIDERS.kind,
             message=account.credentials.rejected or account.trouble,
+            credentials_version=account.credentials.version,
             recorded_elsewhere=self._recorded_elsewhere(account, asker),
         )
 
@@ -204,10 +205,10 @@ class Desk:
         account, adapter = self._usable(ref, asker)
         try:
             return await self._caller.call(account, "create", adapter.create(request, gate))
-        except Rejected as error:
-            if error.reason is Reason.CREDENTIALS_REJECTED:
-                account.credentials.rejected = error.message
-                self._mark(account.key)
+        except Unauthenticated as error:
+            account.credentials.rejected = error.message
+            account.credentials.rejected_at = self._clock.monotonic()
+            self._mark(account.key)
             raise
 
     async def look(self, ref: ProviderRef, asker: Key, name: str, gate: Gate) -> tuple[float, Sighting]:

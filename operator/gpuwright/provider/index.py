@@ -8,6 +8,7 @@ from typing import Any
 
 from gpuwright.model.memory import ENDS_MACHINE
 from gpuwright.model.resources import CLUSTER_PROVIDERS, Key
+from gpuwright.model.times import age_since
 
 _ENDS = frozenset(str(reason) for reason in ENDS_MACHINE)
 
@@ -20,7 +21,8 @@ class Holding:
     refs: frozenset[Key]
     recorded: frozenset[Key]
     machine_id: str
-    shown: bool
+    shown: bool  # a look has shown the machine, as the record says
+    listable: bool  # lists can show it: it carries our tag
     ending: bool
     ready: bool
     creating: bool
@@ -66,6 +68,24 @@ class InstanceIndex:
         yield from self._holdings.items()
 
 
+def expected_in_lists(
+    holdings: Iterable[Holding], now: float, settle_seconds: float
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the ids that a list must show by now, and those that it may not show yet. `now` is wall-clock seconds.
+
+    A create's answer may say "running" before any look has: such a machine must show once its create has settled. The
+    wall clock is good enough for that, because whoever is expected too early is only judged with more care.
+    """
+    due, fresh = set(), set()
+    for holding in holdings:
+        if not holding.machine_id or holding.ending or not holding.listable:
+            continue
+        age = age_since(holding.intended, now)
+        old = age is not None and age > settle_seconds
+        (due if holding.shown or old else fresh).add(holding.machine_id)
+    return frozenset(due), frozenset(fresh)
+
+
 def provider_key(ref: Mapping[str, Any], namespace: str) -> Key:
     """Return the key of the provider that a reference names; left out, its kind is the namespaced one."""
     kind = ref.get("kind") or "ComputeProvider"
@@ -97,6 +117,7 @@ def _holding(key: Key, body: Mapping[str, Any]) -> Holding:
         recorded=recorded,
         machine_id=str(machine.get("id") or ""),
         shown=bool(launch.get("settled")),
+        listable=not launch.get("adopted"),
         ending=ending.get("reason") in _ENDS or "deletionTimestamp" in body["metadata"],
         ready=any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ()),
         creating=launch.get("outcome") in {"Intended", "Unknown"},

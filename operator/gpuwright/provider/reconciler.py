@@ -17,11 +17,12 @@ from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.machine import Machine, Snapshot
 from gpuwright.model.names import ANNOTATION_RECONCILE
 from gpuwright.model.provider_spec import ClusterProviderSpec, ProviderSpec
+from gpuwright.model.provider_view import longest_unsettled
 from gpuwright.model.resources import BY_KIND, NAMESPACES, Key
 from gpuwright.provider.account import Account, Caller
 from gpuwright.provider.breaker import Breaker, BreakerState
 from gpuwright.provider.desk import Desk
-from gpuwright.provider.index import InstanceIndex
+from gpuwright.provider.index import InstanceIndex, expected_in_lists
 from gpuwright.provider.keeper import Keeper
 from gpuwright.provider.parsing import parse_provider
 from gpuwright.provider.report import provider_status
@@ -210,7 +211,7 @@ class ProviderReconciler:
         except Blind as error:
             self._blind(account, error)
         else:
-            self._answered(account)
+            self._answered(account, account.probed_at)
 
     async def _list(self, account: Account) -> None:
         adapter = account.adapter
@@ -224,7 +225,7 @@ class ProviderReconciler:
             account.waiters = {**waiters, **account.waiters}
             self._blind(account, error)
             return
-        self._answered(account)
+        self._answered(account, began)
         self._metrics.last_list.labels(str(account.key)).set(self._clock.wall().timestamp())
         old, account.snapshot = account.snapshot, Snapshot.of(began, machines)
         self._judge_absence(account)
@@ -232,8 +233,11 @@ class ProviderReconciler:
         for key in (*waiters, *self._changed(account.key, old, account.snapshot)):
             self._mark(key)
 
-    def _answered(self, account: Account) -> None:
-        account.refused = account.credentials.rejected = ""
+    def _answered(self, account: Account, began: float) -> None:
+        account.refused = ""
+        if began < account.credentials.rejected_at:
+            return  # our credentials were refused while this was on its way
+        account.credentials.rejected = ""
         account.credentials.checked = True
 
     def _blind(self, account: Account, error: Blind) -> None:
@@ -242,20 +246,19 @@ class ProviderReconciler:
             if not account.credentials.rejected:
                 account.credentials.read_at = -1e9  # the Secret may have changed already
             account.credentials.rejected = error.message
+            account.credentials.rejected_at = self._clock.monotonic()
         if not error.unhealthy:
             log.info("a read was not answered in full", extra={"provider": str(account.key), "error": error.message})
         account.refused = error.message if error.forbidden else ""
 
     def _judge_absence(self, account: Account) -> None:
-        if account.snapshot is None:
+        if account.snapshot is None or account.spec is None:
             return
-        expected = frozenset(
-            holding.machine_id
-            for _key, holding in self._index.holdings(account.key)
-            if holding.machine_id and holding.shown and not holding.ending
-        )
+        holdings = [holding for _key, holding in self._index.holdings(account.key)]
+        wall = self._clock.wall().timestamp()
+        expected, fresh = expected_in_lists(holdings, wall, longest_unsettled(account.spec))
         before = account.absence.missing
-        account.absence = account.absence.after_list(expected, account.snapshot.by_id)
+        account.absence = account.absence.after_list(expected, account.snapshot.by_id, fresh)
         if account.absence.missing and not before:
             body = self._cache.get(account.key)
             missing = len(account.absence.missing)
@@ -443,6 +446,7 @@ def _standing(account: Account) -> tuple[object, ...]:
         account.place,
         bool(account.credentials.rejected),
         account.credentials.problem,
+        account.credentials.version,
         account.protected,
         account.generation,
         account.spec is not None and account.spec.draining,

@@ -134,6 +134,12 @@ class TestLookByOwnerFirst:
         action = look_by_owner_first(nothing_yet(provider=view))
         assert action == Wait(Reason.PROVIDER_UNREACHABLE, "it does not answer", seconds=60)
 
+    def test_says_so_while_the_provider_refuses_our_credentials(self) -> None:
+        refused = a_hindrance(reason=Reason.CREDENTIALS_REJECTED, stalls=True)
+        view = a_provider_view(snapshot=None, credentials_rejected=True, hindrance=refused)
+        action = look_by_owner_first(nothing_yet(provider=view))
+        assert action == Wait(Reason.CREDENTIALS_REJECTED, "it does not answer", seconds=60, stalled=True)
+
     def test_asks_a_provider_that_only_takes_no_creates(self) -> None:
         view = a_provider_view(snapshot=None, hindrance=a_hindrance(reason=Reason.PROVIDER_DRAINING))
         assert isinstance(look_by_owner_first(nothing_yet(provider=view)), AskList)
@@ -439,6 +445,14 @@ class TestWaitForTheNextTry:
         launch = a_refusal()
         seen = an_observation(launch, witness=a_witness(launch, not_before=NOW + seconds))
         assert as_wait(wait_for_the_next_try(seen)).brief is brief
+
+    @pytest.mark.parametrize(("version", "waits"), [("uid/7", True), ("uid/8", False)])
+    def test_refused_credentials_are_tried_again_as_soon_as_the_secret_changes(self, version: str, waits: bool) -> None:
+        launch = a_launch(outcome=Outcome.NOT_EXECUTED, reason="CredentialsRejected", message="401")
+        witness = a_witness(launch, not_before=NOW + 500, refused_version="uid/7")
+        view = a_provider_view(credentials_version=version)
+        action = wait_for_the_next_try(an_observation(launch, witness=witness, provider=view))
+        assert action == (Wait(Reason.CREDENTIALS_REJECTED, "401", seconds=500, stalled=True) if waits else None)
 
     def test_a_reason_of_a_newer_version_is_shown_as_a_failed_placement(self) -> None:
         launch = a_refusal(reason="NeverHeardOf")

@@ -1,5 +1,7 @@
 """A machine on record: gone, broken, late or old; and what is no proof of any of it."""
 
+from dataclasses import replace
+
 import pytest
 from tests.builders import (
     NOW,
@@ -35,6 +37,7 @@ from gpuwright.instance.rules.liveness import (
     end_when_overdue,
     is_coming_up,
     recorded_machine,
+    save_time_coming_up,
 )
 from gpuwright.instance.witness import Trail
 from gpuwright.model.conditions import Reason
@@ -248,6 +251,26 @@ def test_a_deadline_of_zero_is_none() -> None:
     seen = coming_up(1e9)
     spec = a_spec(deadlines={"launchSeconds": 0})
     assert end_when_overdue(an_observation(memory=seen.memory, provider=seen.provider, instance={"spec": spec})) is None
+
+
+@pytest.mark.parametrize(
+    ("visible", "saved"), [pytest.param(449.0, None, id="not yet"), pytest.param(450.5, 650, id="a quarter more")]
+)
+def test_the_time_on_the_way_up_is_saved_seldom(visible: float, saved: int | None) -> None:
+    action = save_time_coming_up(coming_up(visible, waited=200))
+    if saved is None:
+        assert action is None
+        return
+    assert isinstance(action, Record)
+    assert action.memory.launch is not None
+    assert (action.memory.launch.waited_seconds, action.memory.launch.settled) == (saved, True)
+
+
+def test_what_was_saved_is_not_counted_twice() -> None:
+    seen = coming_up(450.0, waited=200)
+    after = replace(seen, instance=replace(seen.instance, memory=seen.memory.with_launch(waited_seconds=650)))
+    assert save_time_coming_up(after) is None
+    assert end_when_overdue(after) is None
 
 
 def test_a_machine_that_ran_is_never_overdue() -> None:

@@ -206,16 +206,20 @@ def test_the_next_look_is_when_the_machine_expires() -> None:
     assert seconds(an_observation(instance={"spec": a_spec(expireAfterSeconds=960)})) == 60
 
 
-def coming_up(**view: Any) -> Observation:
-    launch = a_launch(waited_seconds=200)
+def coming_up(waited: int = 1700, **view: Any) -> Observation:
+    launch = a_launch(waited_seconds=waited)
     machine = a_machine(state=MachineState.PENDING)
     witness = a_witness(launch, sight=a_sight(launch, visible=0.0), trails={N: shown(machine)})
-    provider: ProviderView = a_provider_view(visible_seconds=1000.0, **view)
+    provider: ProviderView = a_provider_view(visible_seconds=50.0, **view)
     return an_observation(memory=a_memory(launch, machine=machine.recorded()), witness=witness, provider=provider)
 
 
 def test_the_next_look_is_when_the_machine_is_overdue() -> None:
-    assert seconds(coming_up()) == 1800 - 200 - 1000
+    assert seconds(coming_up()) == 1800 - 1700 - 50
+
+
+def test_the_next_look_is_when_the_time_on_the_way_up_is_worth_a_write() -> None:
+    assert seconds(coming_up(waited=200)) == 1800 / 4 - 50
 
 
 def test_a_deadline_that_is_paused_wants_no_look() -> None:

@@ -11,6 +11,17 @@ from gpuwright.model.provider_view import ProviderView
 DELETE_AND_CREATE = "delete this ComputeInstance and create it again with what is right"
 
 
+def stall_when_record_is_damaged(seen: Observation) -> Action | None:
+    """An older CRD may have cut it, or somebody has changed it: what it says may not be guessed at."""
+    if not seen.instance.record_error:
+        return None
+    words = (
+        f"what is on record in status cannot be read ({seen.instance.record_error}): nothing is done before it is "
+        "repaired; or check by hand whether a machine exists, and delete the object with gpuwright.dev/force-forget"
+    )
+    return Wait(Reason.RECORD_LOST, words, stalled=True)
+
+
 def stall_when_spec_is_invalid(seen: Observation) -> Action | None:
     """An API server with an older CRD may let something through; a machine must not be bought on a guess."""
     if seen.instance.spec is not None:

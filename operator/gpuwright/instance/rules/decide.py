@@ -23,6 +23,7 @@ from gpuwright.model.conditions import Reason
 Rule = Callable[[Observation], Action | None]
 
 WANTED: tuple[Rule, ...] = (
+    admission.stall_when_record_is_damaged,
     admission.stall_when_spec_is_invalid,
     admission.wait_when_paused,
     admission.handle_reconcile_request,
@@ -67,6 +68,7 @@ WANTED: tuple[Rule, ...] = (
     power.switch_off,
     power.switch_on,
     steady.keep_record_true,
+    liveness.save_time_coming_up,
     steady.watch_untagged_directly,
     residue.look_for_residue,
     residue.drop_proven_residue,
@@ -78,6 +80,7 @@ DELETED: tuple[Rule, ...] = (
     deletion.ignore_what_is_not_ours,
     deletion.wait_when_paused,
     deletion.forget_when_asked,
+    admission.stall_when_record_is_damaged,
     deletion.release_what_was_never_sent,
     deletion.wait_for_the_provider,
     admission.stall_when_place_changed,

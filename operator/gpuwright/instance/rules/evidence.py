@@ -50,8 +50,9 @@ def settled_at(seen: Observation, launch: Launch, provider: ProviderView) -> flo
 def _shown_or_answered(seen: Observation, launch: Launch, provider: ProviderView, since: float) -> float | None:
     shown = seen.trail(launch.name).shown
     if launch.settled:
-        # Not since we first saw the object: our looks from before the machine was found prove nothing about it.
-        return since
+        # Not since we first saw the record: our looks from before a machine was shown prove nothing about it.
+        sight = seen.witness.sight
+        return seen.now if sight is None or sight.settled is None else max(since, sight.settled)
     if shown is not None and shown >= since:
         return shown
     if seen.witness.answered_send == launch.send:

@@ -27,7 +27,7 @@ def look_by_owner_first(seen: Observation) -> Action | None:
     if seen.launch is not None or provider is None or not provider.capabilities.reads:
         return None
     if provider.snapshot is None or provider.snapshot.began < seen.witness.first_seen:
-        if provider.hindrance is not None and not provider.reachable:
+        if provider.hindrance is not None and (not provider.reachable or provider.credentials_rejected):
             return _hindered(provider)
         return AskList(provider.ref, "looking whether a machine of this object exists already")
     mine = [machine for machine in owned(seen, provider) if machine.alive]
@@ -188,7 +188,10 @@ def wait_for_the_next_try(seen: Observation) -> Action | None:
     if launch is None or launch.outcome not in {Outcome.NOT_COMMITTED, Outcome.NOT_EXECUTED} or remaining <= 0:
         return None
     reason = Reason(launch.reason) if launch.reason in list(Reason) else Reason.PLACEMENT_FAILED
-    return Wait(reason, launch.message, seconds=remaining, brief=remaining < 1)
+    refused = reason is Reason.CREDENTIALS_REJECTED
+    if refused and seen.provider is not None and seen.provider.credentials_version != seen.witness.refused_version:
+        return None  # the Secret has changed
+    return Wait(reason, launch.message, seconds=remaining, stalled=refused, brief=remaining < 1)
 
 
 def retry_delay(seen: Observation, launch: Launch) -> float:

@@ -10,7 +10,10 @@ from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.machine import COMING_UP, Machine, MachineState
 from gpuwright.model.memory import EndingReason, Launch, Outcome
+from gpuwright.model.provider_view import ProviderView
 from gpuwright.model.times import age_since
+
+SHORTEST_SAVE = 15.0  # seconds between two writes of the time on the way up
 
 
 def committed(seen: Observation) -> Launch | None:
@@ -94,13 +97,32 @@ def end_when_overdue(seen: Observation) -> Action | None:
     limit = seen.spec.deadlines.launch_seconds
     if launch is None or provider is None or not limit or not is_coming_up(seen):
         return None
-    sight = seen.witness.sight
-    if sight is None or sight.send != launch.send:
-        return None
-    visible = launch.waited_seconds + provider.visible_seconds - sight.visible
-    if visible < limit or not provider.reachable:
+    if coming_up_seconds(seen, launch, provider) < limit or not provider.reachable:
         return None
     return _end(seen, EndingReason.LAUNCH_DEADLINE_EXCEEDED, f"the machine did not run within {limit} s")
+
+
+def coming_up_seconds(seen: Observation, launch: Launch, provider: ProviderView) -> float:
+    """Return for how long the machine has been on its way up: what is on record, and what we could see since."""
+    sight = seen.witness.sight
+    if sight is None or sight.send != launch.send:
+        return float(launch.waited_seconds)
+    return sight.base + provider.visible_seconds - sight.visible
+
+
+def save_time_coming_up(seen: Observation) -> Action | None:
+    """Keep how long the machine has been on its way, so that a restart does not begin its deadline anew; seldom,
+    because each is a write.
+    """
+    launch, provider = committed(seen), seen.provider
+    limit = seen.spec.deadlines.launch_seconds
+    if launch is None or provider is None or not limit or not is_coming_up(seen):
+        return None
+    so_far = coming_up_seconds(seen, launch, provider)
+    if so_far - launch.waited_seconds < max(SHORTEST_SAVE, limit / 4):
+        return None
+    settled = launch.settled or recorded_machine(seen) is not None
+    return Record(seen.memory.with_launch(waited_seconds=int(so_far), settled=settled), "time on the way up")
 
 
 def is_coming_up(seen: Observation) -> bool:

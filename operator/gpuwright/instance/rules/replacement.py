@@ -78,7 +78,7 @@ def take_over_what_lives_on(seen: Observation) -> Action | None:
 
 
 def _ask_list(provider: ProviderView) -> Action:
-    if not provider.reachable:
+    if not provider.reachable or provider.credentials_rejected:
         return Wait(Reason.PROVIDER_UNREACHABLE, provider.message or "the provider does not answer", seconds=30)
     return AskList(provider.ref, "looking whether another machine of this object lives")
 

@@ -4,7 +4,14 @@ from dataclasses import replace
 
 from gpuwright.instance.actions import Action, LookAt, Record, Wait
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.rules.liveness import age_of, committed, is_coming_up, recorded_machine
+from gpuwright.instance.rules.liveness import (
+    SHORTEST_SAVE,
+    age_of,
+    coming_up_seconds,
+    committed,
+    is_coming_up,
+    recorded_machine,
+)
 from gpuwright.instance.rules.residue import residue_look_due
 from gpuwright.model.conditions import Reason
 from gpuwright.model.machine import COMING_UP, Machine, MachineState
@@ -89,10 +96,10 @@ def _soonest(seen: Observation) -> float | None:
     age = age_of(seen)
     if seen.spec.expire_after_seconds and age is not None:
         delays.append(seen.spec.expire_after_seconds - age)
-    sight = seen.witness.sight
-    if is_coming_up(seen) and provider.reachable and seen.spec.deadlines.launch_seconds and sight:
-        spent = launch.waited_seconds + provider.visible_seconds - sight.visible
-        delays.append(seen.spec.deadlines.launch_seconds - spent)
+    limit = seen.spec.deadlines.launch_seconds
+    if is_coming_up(seen) and provider.reachable and limit:
+        spent = coming_up_seconds(seen, launch, provider)
+        delays.extend((limit - spent, launch.waited_seconds + max(SHORTEST_SAVE, limit / 4) - spent))
     if launch.adopted:
         delays.append(float(provider.spec.poll.period_seconds))
     if provider.capabilities.reads and provider.reachable:
