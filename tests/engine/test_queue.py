@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from itertools import repeat
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.virtual_loop import in_virtual_time
 
@@ -440,6 +440,7 @@ class TestDraining:
         assert passes.keys == ["running"]
 
 
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["mark", "after", "wait"]), st.sampled_from("abcd"), st.floats(0, 3)), max_size=40

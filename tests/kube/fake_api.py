@@ -5,11 +5,12 @@ resourceVersion guards, a uid that is immutable but ignored on /status, status a
 It validates nothing.
 """
 
-import copy
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+
+import orjson
 
 from gpuwright.kube.client import ApiError, Conflict, Forbidden, Invalid, KubeClient, NotFound
 from gpuwright.model.resources import (
@@ -24,6 +25,7 @@ from gpuwright.model.resources import (
 )
 from gpuwright.telemetry import Metrics
 
+T = TypeVar("T")
 Body = dict[str, Any]
 Listener = Callable[[str, str, Body], None]
 """Told of each change: kind, ADDED, MODIFIED or DELETED, and the object."""
@@ -78,11 +80,11 @@ class FakeApi(KubeClient):
 
     def now(self, resource: Resource, namespace: str | None, name: str) -> Body | None:
         """Return an object as it is now."""
-        return copy.deepcopy(self._objects.get(resource.path(namespace, name)))
+        return _copy(self._objects.get(resource.path(namespace, name)))
 
     def all(self, resource: Resource) -> list[Body]:
         """Return all objects of a kind."""
-        return [copy.deepcopy(body) for path, body in self._objects.items() if path.split("/")[-2] == resource.plural]
+        return [_copy(body) for path, body in self._objects.items() if path.split("/")[-2] == resource.plural]
 
     def change(self, resource: Resource, namespace: str | None, name: str, change: Mapping[str, Any]) -> Body:
         """Merge something into an object as somebody else, without a guard; its status, too. Return the object."""
@@ -125,7 +127,7 @@ class FakeApi(KubeClient):
     ) -> Body:
         self.requests.append(f"{method} {path}")
         if body is not None:
-            self.writes.append(Write(method, path, copy.deepcopy(body)))
+            self.writes.append(Write(method, path, _copy(body)))
         self._go_wrong(method, path)
         if method == "GET":
             return self._read(path, query or {})
@@ -146,7 +148,7 @@ class FakeApi(KubeClient):
     def _read(self, path: str, query: Mapping[str, str]) -> Body:
         found = self._objects.get(path)
         if found is not None:
-            return copy.deepcopy(found)
+            return _copy(found)
         if path.rpartition("/")[2] not in _PLURALS:
             raise NotFound(f"GET {path}: 404")
         return self._page(path, int(query.get("limit") or 500), int(query.get("continue") or 0))
@@ -159,7 +161,7 @@ class FakeApi(KubeClient):
             if known.split("/")[-2] == plural and known.startswith(f"{root}/")
         ]
         following = str(begin + limit) if len(found) > begin + limit else ""
-        return {"items": copy.deepcopy(found[begin : begin + limit]), "metadata": {"continue": following}}
+        return {"items": _copy(found[begin : begin + limit]), "metadata": {"continue": following}}
 
     def _post(self, path: str, body: Mapping[str, Any]) -> Body:
         if body["metadata"].get("namespace") in self.terminating:
@@ -171,8 +173,8 @@ class FakeApi(KubeClient):
     def _create(self, path: str, kind: str, body: Mapping[str, Any]) -> Body:
         metadata = body["metadata"]
         object_path = f"{path}/{metadata['name']}"
-        made = {"kind": kind, **copy.deepcopy(dict(body))}
-        made["metadata"] = {"uid": f"uid-{next(self._versions)}", "generation": 1, **copy.deepcopy(dict(metadata))}
+        made = {"kind": kind, **_copy(dict(body))}
+        made["metadata"] = {"uid": f"uid-{next(self._versions)}", "generation": 1, **_copy(dict(metadata))}
         return self._store(object_path, made, "ADDED")
 
     def _patch(self, path: str, change: Mapping[str, Any]) -> Body:
@@ -207,21 +209,27 @@ class FakeApi(KubeClient):
     def _store(self, path: str, body: Body, event: str = "MODIFIED") -> Body:
         known = self._objects.get(path)
         if known is not None and body == known:
-            return copy.deepcopy(known)
+            return _copy(known)
         metadata = {**body["metadata"], "resourceVersion": str(next(self._versions))}
         if known is not None and body.get("spec") != known.get("spec"):
             metadata["generation"] = known["metadata"]["generation"] + 1
         stored = {**body, "metadata": metadata}
         self._objects[path] = stored
         self._tell(event, stored)
-        return copy.deepcopy(stored)
+        return _copy(stored)
 
     def _remove(self, path: str) -> None:
         self._tell("DELETED", self._objects.pop(path))
 
     def _tell(self, event: str, body: Body) -> None:
         for listener in self._listeners:
-            listener(str(body.get("kind", "")), event, copy.deepcopy(body))
+            listener(str(body.get("kind", "")), event, _copy(body))
+
+
+def _copy(value: T) -> T:
+    """Return the value as it comes back from a server; many times faster than copy.deepcopy."""
+    copied: T = orjson.loads(orjson.dumps(value))
+    return copied
 
 
 def merged(target: Any, patch: Mapping[str, Any]) -> Body:
@@ -233,7 +241,7 @@ def merged(target: Any, patch: Mapping[str, Any]) -> Body:
         elif isinstance(value, Mapping):
             result[key] = merged(result.get(key), value)
         else:
-            result[key] = copy.deepcopy(value)
+            result[key] = _copy(value)
     return result
 
 

@@ -86,19 +86,19 @@ VERBS: dict[str, Callable[[KubeClient], Awaitable[Any]]] = {
 
 
 class TestAnAnswer:
-    @pytest.mark.parametrize("verb", VERBS.values(), ids=list(VERBS))
     @pytest.mark.parametrize(("status", "kind"), ANSWERS.values(), ids=list(ANSWERS))
     async def test_that_is_no_success_is_an_error_of_its_kind_and_nothing_is_repeated(
-        self, api: Api, verb: Callable[[KubeClient], Awaitable[Any]], status: int, kind: type[ApiError]
+        self, api: Api, status: int, kind: type[ApiError]
     ) -> None:
         said = {"kind": "Status", "message": "because", "reason": "Whatever", "code": status}
-        api.answers = [(status, said)]
+        api.answers = [(status, said)] * len(VERBS)
         async with api.client() as client:
-            with pytest.raises(ApiError, match=f"{status} because") as caught:
-                await verb(client)
-        assert type(caught.value) is kind
-        assert caught.value.body == said
-        assert len(api.asked) == 1
+            for verb in VERBS.values():
+                with pytest.raises(ApiError, match=f"{status} because") as caught:
+                    await verb(client)
+                assert type(caught.value) is kind
+                assert caught.value.body == said
+        assert len(api.asked) == len(VERBS)
 
     @pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b"null", b'{"a": '], ids=repr)
     @pytest.mark.parametrize("status", [200, 404, 409])

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.kube.fake_api import merged
 
@@ -40,21 +40,25 @@ def test_says_no_more_than_what_changes(before: Any, after: Any, patch: Any) -> 
     assert merge_patch(before, after) == patch
 
 
+@settings(max_examples=50)
 @given(OBJECTS, OBJECTS)
 def test_applied_to_what_was_gives_what_is_wanted(before: dict[str, Any], after: dict[str, Any]) -> None:
     assert merged(before, merge_patch(before, after)) == after
 
 
+@settings(max_examples=25)
 @given(OBJECTS)
 def test_of_equal_objects_is_empty(value: dict[str, Any]) -> None:
     assert merge_patch(value, value) == {}
 
 
+@settings(max_examples=50)
 @given(OBJECTS, OBJECTS)
 def test_is_not_empty_where_something_changes(before: dict[str, Any], after: dict[str, Any]) -> None:
     assert bool(merge_patch(before, after)) is (before != after)
 
 
+@settings(max_examples=50)
 @given(OBJECTS, OBJECTS)
 def test_applied_twice_does_no_more_than_once(before: dict[str, Any], after: dict[str, Any]) -> None:
     patch = merge_patch(before, after)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpuwright.provider.breaker import LONGEST_PERIODS, Breaker, BreakerState
@@ -94,6 +94,7 @@ class TestHalfOpen:
         assert again.probe_at == NOW + 5000 + PERIOD
 
 
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(["ok", "failure", "probe"]), st.floats(0, 500)), max_size=60))
 def test_whatever_happens_a_probe_is_never_more_than_eight_periods_away(steps: list[tuple[str, float]]) -> None:
     breaker, now = Breaker(), NOW

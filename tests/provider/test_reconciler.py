@@ -218,9 +218,9 @@ class TestHealth:
         await ground.run(30)
         for _ in range(2):
             ground.gateway.add_fault(action="refuse", seconds=600)
-            await ground.run(300)
+            await ground.run(60)
             await ground.gateway.restart()
-            await ground.run(300)
+            await ground.run(90)
         assert ground.reasons == ["ProviderUnreachable", "ProviderOnline"] * 2
         levels = [record.levelname for record in caplog.records if "answer" in record.getMessage()]
         assert levels == ["WARNING", "INFO"] * 2

@@ -1,7 +1,7 @@
 """Slots: machines in all, creates a minute, creates in flight."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpuwright.model.conditions import Reason
@@ -166,6 +166,7 @@ class TestTheMost:
         assert Ground(limits(maxInstances=0)).reason(1) is Reason.LIMIT_REACHED
 
 
+@settings(max_examples=50)
 @given(
     st.lists(st.tuples(st.sampled_from(["reserve", "release", "record", "wait"]), st.integers(0, 9)), max_size=80),
     st.integers(0, 5),
