@@ -85,7 +85,7 @@ class ApiProxy:
     def __init__(self, kubeconfig: Path) -> None:
         content = yaml.safe_load(kubeconfig.read_text())
         self._server = urlsplit(content["clusters"][0]["cluster"]["server"])
-        self._context = _context(content)
+        self._context = client_context(content)
         self._holds: list[Hold] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="api-proxy", daemon=True)
@@ -207,7 +207,8 @@ def _length(head: bytes) -> int:
     return 0
 
 
-def _context(content: Any) -> ssl.SSLContext:
+def client_context(content: Any) -> ssl.SSLContext:
+    """Return what a client of this kubeconfig shows and trusts."""
     cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
     authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
     context = ssl.create_default_context(cadata=authority)

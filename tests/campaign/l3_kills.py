@@ -1,0 +1,96 @@
+"""SIGKILL at each effect of each workflow: before it arrives, with its answer lost, or right after its answer."""
+
+import asyncio
+from collections.abc import Iterable
+from enum import StrEnum
+from random import Random
+
+from tests.campaign.l3_effects import READS, Exchange
+from tests.campaign.l3_operator import Operator
+
+
+class Position(StrEnum):
+    """Where the operator dies."""
+
+    BEFORE = "before"  # the request never arrives
+    LOST = "lost"  # it was carried out, and its answer is lost
+    AFTER = "after"  # its answer is on its way, or has just been read
+
+
+class Nowhere:
+    """No effect at all: how things go when nothing goes wrong."""
+
+    struck = False
+
+    async def before(self, exchange: Exchange) -> bool:
+        """See Plan."""
+        return True
+
+    async def after(self, exchange: Exchange) -> bool:
+        """See Plan."""
+        return True
+
+    async def done(self, exchange: Exchange) -> None:
+        """See Plan."""
+
+
+class KillAt:
+    """Kill the operator at one effect.
+
+    Attributes:
+        struck: whether it was.
+    """
+
+    def __init__(self, operator: Operator, effect: str, position: Position, seed: int) -> None:
+        self._operator = operator
+        self._effect = effect
+        self._position = position
+        # How far it gets with an answer is chance, so it is tried at several depths.
+        self._pause = Random(f"{seed}/{effect}/{position}").choice((0.0, 0.001, 0.005, 0.02))
+        self.struck = False
+
+    async def before(self, exchange: Exchange) -> bool:
+        """See Plan."""
+        return not self._strike(exchange, Position.BEFORE)
+
+    async def after(self, exchange: Exchange) -> bool:
+        """See Plan."""
+        return not self._strike(exchange, Position.LOST)
+
+    async def done(self, exchange: Exchange) -> None:
+        """See Plan."""
+        if self._is_it(exchange, Position.AFTER):
+            await asyncio.sleep(self._pause)
+            self._strike(exchange, Position.AFTER)
+
+    def _is_it(self, exchange: Exchange, position: Position) -> bool:
+        return not self.struck and position is self._position and exchange.effect == self._effect
+
+    def _strike(self, exchange: Exchange, position: Position) -> bool:
+        if not self._is_it(exchange, position):
+            return False
+        self.struck = True
+        self._operator.strike()
+        return True
+
+
+def worth_killing(effects: Iterable[str]) -> list[str]:
+    """Return the effects at which to kill: each write and call, and the first read of a kind after each of them."""
+    found = dict.fromkeys(effects)
+    return [effect for effect in found if not _is_read(effect) or effect.endswith("#1")]
+
+
+def _is_read(effect: str) -> bool:
+    return effect.split(" ", 1)[0] in READS
+
+
+def steady(first: list[str], second: list[str]) -> list[str]:
+    """Return what both of two clean runs did.
+
+    Which reads there are, and how often a provider's status is told, is partly chance. All else is in both, or is kept.
+    """
+    chance = {effect for effect in first if _is_read(effect) or effect.startswith("provider says")}
+    kept = [effect for effect in first if effect not in chance or effect in second]
+    return kept + [
+        effect for effect in second if effect not in first and not _is_read(effect) and effect[:8] != "provider"
+    ]

@@ -1,0 +1,140 @@
+"""A few points of L3, and operators that were broken on purpose: each must be caught."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.campaign.l3_book import Book
+from tests.campaign.l3_effects import Counting, api_label, gateway_label
+from tests.campaign.l3_kills import KillAt, Position, steady, worth_killing
+from tests.campaign.l3_operator import copied
+from tests.campaign.l3_plays import PLAYS
+from tests.campaign.l3_points import Point, result_of
+from tests.campaign.l3_run import Report, played
+from tests.campaign.l3_slot import Ground, Slots
+from tests.e2e.cluster import Cluster
+
+from gpuwright_sandbox.controlplane.plane import ControlPlane
+
+SEED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A point to play, and what is changed in the operator that plays it."""
+
+    play: str
+    effect: str
+    position: Position
+    changes: Mapping[str, tuple[str, str]]
+
+
+CASES = {
+    "lost-answer": Case("create", "create#1", Position.LOST, {}),
+    "terminate-dropped": Case("delete", "delete#1", Position.BEFORE, {}),
+    "lets-go-without-proof": Case(
+        "delete",
+        "delete#1",
+        Position.BEFORE,
+        {
+            "instance/rules/decide.py": (
+                "    deletion.terminate_what_exists,\n    deletion.wait_for_settlement,\n    deletion.prove_absence,\n",
+                "",
+            )
+        },
+    ),
+    "sends-what-it-finds": Case(
+        "create",
+        "create#1",
+        Position.LOST,
+        {
+            "instance/rules/launch.py": (
+                "Outcome.INTENDED or armed is None or armed.destructive:\n        return None\n"
+                "    if armed.send != launch.send or launch.sent_by != seen.process or "
+                "seen.witness.left >= launch.send:\n",
+                "Outcome.INTENDED:\n",
+            ),
+            "instance/effects.py": (
+                "if armed is None or armed.destructive is not destructive:\n                return False\n",
+                "if armed is None or not destructive:\n                return True\n",
+            ),
+        },
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def reports(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Report]]:
+    """What came of each case; all are played side by side."""
+    logs = tmp_path_factory.mktemp("l3")
+    with Cluster(control_plane.admin_kubeconfig()) as cluster, ThreadPoolExecutor(len(CASES)) as pool:
+        futures = {name: pool.submit(_play, control_plane, cluster, logs, name) for name in CASES}
+        yield {name: future.result() for name, future in futures.items()}
+
+
+def _play(plane: ControlPlane, cluster: Cluster, logs: Path, name: str) -> Report:
+    case = CASES[name]
+    play = next(play for play in PLAYS if play.name == case.play)
+    sources = copied(f"l3-{name}", case.changes)
+    with Slots(Ground(plane, cluster, sources, logs)) as slots, slots.lent() as slot:
+        # So slow that whoever does not wait for the end of a machine is seen.
+        slot.gateway.change_settings(delete_seconds=1.0)
+        return played(slot, play, KillAt(slot.operator, case.effect, case.position, SEED))
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("name", ["lost-answer", "terminate-dropped"])
+def test_a_killed_operator_leaves_one_machine_and_then_none(reports: Mapping[str, Report], name: str) -> None:
+    assert reports[name].struck
+    assert reports[name].broken == []
+
+
+@pytest.mark.cluster
+def test_an_object_that_is_let_go_without_proof_is_caught(reports: Mapping[str, Report]) -> None:
+    assert "I2" in {broken.invariant for broken in reports["lets-go-without-proof"].broken}
+
+
+@pytest.mark.cluster
+def test_a_create_that_another_process_had_announced_is_caught(reports: Mapping[str, Report]) -> None:
+    assert "I5" in {broken.invariant for broken in reports["sends-what-it-finds"].broken}
+
+
+def test_an_effect_is_named_after_what_it_does() -> None:
+    base = "/apis/gpuwright.dev/v1alpha1/namespaces/a/computeinstances/one"
+    assert api_label("PATCH", base, {"metadata": {"finalizers": ["x"]}}) == "instance finalizer on"
+    assert api_label("PATCH", f"{base}/status", {"status": {"launch": {"outcome": "Intended"}}}) == (
+        "instance record Intended"
+    )
+    assert api_label("GET", base, {}) == ""
+    assert gateway_label("POST", "/api/instances") == "create"
+    assert gateway_label("POST", "/api/instances/one/stop") == "stop"
+    assert gateway_label("GET", "/api/instances/one") == "look"
+
+
+def test_reads_are_counted_from_the_effect_before_them() -> None:
+    counting = Counting()
+    effects = [counting.next(label) for label in ("list", "create", "list", "list", "create")]
+    assert effects == ["list after start#1", "create#1", "list after create#1#1", "list after create#1#2", "create#2"]
+    assert worth_killing(effects) == ["list after start#1", "create#1", "list after create#1#1", "create#2"]
+
+
+def test_no_write_of_either_clean_run_is_left_out() -> None:
+    assert steady(["list after start#1", "create#1"], ["create#1", "delete#1"]) == ["create#1", "delete#1"]
+
+
+def test_a_point_that_was_not_reached_counts_as_not_tested(tmp_path: Path) -> None:
+    book = Book(tmp_path / "book.jsonl", "a", SEED)
+    slots = Slots(Ground(None, None, tmp_path, tmp_path))  # type: ignore[arg-type]  # nothing is opened
+    entry = result_of(Point("kill/x", lambda _slots: Report()), slots, book)
+    assert entry["verdict"] == "missed"
+    assert result_of(Point("kill/x", lambda _slots: Report(struck=True)), slots, book)["verdict"] == "held"
+
+
+def test_what_was_tested_is_known_in_the_next_run_of_the_same_version_and_seed(tmp_path: Path) -> None:
+    path = tmp_path / "book.jsonl"
+    Book(path, "a", SEED).enter("kill/x", verdict="held")
+    assert Book(path, "a", SEED).get("kill/x") is not None
+    assert Book(path, "b", SEED).get("kill/x") is None
+    assert Book(path, "a", SEED + 1).get("kill/x") is None
