@@ -25,8 +25,8 @@ from gpuwright.model.errors import (
     Throttled,
     Unknown,
 )
-from gpuwright.model.instance_spec import MachineSpec
 from gpuwright.model.machine import Absent, MachineState, Present, Snapshot, Tombstone
+from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.names import Owner
 from gpuwright.model.request import MachineRequest, Wishes, request_for
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gpuwright.adapters.gateway_request import create_body
-from gpuwright.model.instance_spec import MachineSpec
+from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.names import Owner
 from gpuwright.model.request import MachineRequest, Wishes, request_for
 

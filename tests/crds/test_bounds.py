@@ -25,7 +25,8 @@ from tests.crds.schema import (
 )
 from tests.crds.server import Server
 
-from gpuwright.model.instance_spec import BOOTSTRAP_IS_FINAL, MACHINE_IS_FINAL, PROVIDER_IS_FINAL, TAGS_ARE_FINAL
+from gpuwright.model.instance_spec import BOOTSTRAP_IS_FINAL, PROVIDER_IS_FINAL, TAGS_ARE_FINAL
+from gpuwright.model.machine_spec import MACHINE_IS_FINAL
 from gpuwright.model.provider_spec import ENDPOINT_IS_FINAL
 
 pytestmark = pytest.mark.cluster

@@ -17,12 +17,12 @@ from tests.crds.schema import (
 )
 from tests.crds.server import Answer, Server
 
-from gpuwright.model import instance_spec, provider_spec
+from gpuwright.model import instance_spec, machine_spec, provider_spec
 
 FULL, TYPED, PROVIDER = "trainer-full", "trainer-typed", "shared-gateway"
 FINAL = (
     instance_spec.PROVIDER_IS_FINAL,
-    instance_spec.MACHINE_IS_FINAL,
+    machine_spec.MACHINE_IS_FINAL,
     instance_spec.BOOTSTRAP_IS_FINAL,
     instance_spec.TAGS_ARE_FINAL,
     provider_spec.ENDPOINT_IS_FINAL,
@@ -310,7 +310,7 @@ def final(at: str, base: str, bad: Changes, message: str, *, same: object = None
     return Change(at, base, bad, f"{at}: Forbidden: {message}", {} if same is None else {at: same})
 
 
-MACHINE = instance_spec.MACHINE_IS_FINAL
+MACHINE = machine_spec.MACHINE_IS_FINAL
 BOOTSTRAP = instance_spec.BOOTSTRAP_IS_FINAL
 
 CHANGES = (

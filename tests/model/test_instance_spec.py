@@ -9,19 +9,17 @@ from pydantic import ValidationError
 from tests.crds.schema import example
 
 from gpuwright.model.api_base import SecretKeyRef, sentences
+from gpuwright.model.bootstrap_spec import Bootstrap, EnvVar
 from gpuwright.model.instance_spec import (
-    Bootstrap,
     CreatePolicy,
     Deadlines,
     DeletionPolicy,
-    EnvVar,
-    Gpu,
     InstanceSpec,
     OnLoss,
     PowerState,
     ProviderKind,
-    Purchase,
 )
+from gpuwright.model.machine_spec import Gpu, Purchase
 
 Spec = dict[str, Any]
 MINIMAL: Spec = example("instance-minimal.yaml", "trainer-0")["spec"]

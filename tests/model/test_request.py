@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gpuwright.model.instance_spec import MachineSpec
+from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.names import Owner, owner_labels
 from gpuwright.model.request import MachineRequest, Wishes, request_for
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gpuwright.model.instance_spec import MachineSpec
+from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.quantity import cpu_cores, memory_gib_ceil
 from gpuwright.model.request import MachineRequest
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gpuwright.model.instance_spec import MachineSpec
+from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.names import Owner, attempt_name, canonical_hash, owner_labels, token
 
 

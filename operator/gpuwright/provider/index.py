@@ -76,7 +76,8 @@ def expected_in_lists(
     A create's answer may say "running" before any look has: such a machine must show once its create has settled. The
     wall clock is good enough for that, because whoever is expected too early is only judged with more care.
     """
-    due, fresh = set(), set()
+    due: set[str] = set()
+    fresh: set[str] = set()
     for holding in holdings:
         if not holding.machine_id or holding.ending or not holding.listable:
             continue
