@@ -31,15 +31,12 @@ demo: $(READY)  ## show the main job on a real API server; KEEP=1 leaves it runn
 	@$(BIN)/gpuwright-sandbox demo $(if $(KEEP),--keep) $(if $(PLAIN),--plain)
 
 .PHONY: test
-test: $(READY)  ## run the tests: pure ones, and those on a real API server; `make e2e` has the longest
+test: $(READY)  ## run the tests: pure ones, and those on a real API server (about 12 minutes)
 	@$(BIN)/gpuwright-sandbox tools
-	@$(BIN)/pytest $(addprefix --ignore=,$(LONGEST)) $(ARGS)
-
-# Whole life cycles with an operator as a process: they want a machine of their own for some minutes.
-LONGEST := tests/e2e/test_acceptance.py tests/e2e/test_lifecycle.py tests/e2e/test_secrets_and_credentials.py
+	@$(BIN)/pytest $(ARGS)
 
 .PHONY: e2e
-e2e: $(READY)  ## run all end-to-end tests, the longest too (about 10 minutes)
+e2e: $(READY)  ## run the end-to-end tests only (about 6 minutes)
 	@$(BIN)/gpuwright-sandbox tools
 	@$(BIN)/pytest tests/e2e $(ARGS)
 
@@ -68,6 +65,11 @@ reference: $(READY)  ## write the generated parts of docs/metrics.md and docs/op
 bench: $(READY)  ## measure 100, 500 and 1,000 instances; writes build/bench.json (about 20 minutes)
 	@$(BIN)/gpuwright-sandbox tools
 	@$(BIN)/gpuwright-sandbox bench size $(ARGS)
+
+.PHONY: bench-floor
+bench-floor: $(READY)  ## measure what the four writes of an instance cost alone
+	@$(BIN)/gpuwright-sandbox tools
+	@$(BIN)/python hack/write_floor.py
 
 .PHONY: bench-kill
 bench-kill: $(READY)  ## 20 SIGKILLs in bursts of 200; fails if a machine is doubled or leaked

@@ -18,7 +18,7 @@ from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import Forbidden, NoAnswer
 from gpuwright.kube.events import Recorder
 from gpuwright.model.event_reasons import EventReason
-from gpuwright.model.resources import CLUSTER_PROVIDERS, EVENTS, INSTANCES, PROVIDERS, Key
+from gpuwright.model.resources import CLUSTER_PROVIDERS, EVENTS, INSTANCES, OURS, PROVIDERS, Key
 from gpuwright.process import DEAF_SECONDS, DRAIN_SECONDS, RESYNC_SECONDS, Operator, Phase
 from gpuwright.provider.index import InstanceIndex
 from gpuwright.provider.reconciler import ProviderReconciler
@@ -157,6 +157,13 @@ class TestTheFirstList:
         add(ground)
         await ground.operator.resync()
         assert ground.cache.get(INSTANCE) is not None
+        assert ground.operator.watchable() == (INSTANCES, PROVIDERS)
+
+    @in_virtual_time
+    async def test_says_that_all_kinds_may_be_watched(self) -> None:
+        ground = Ground()
+        await ground.operator.resync()
+        assert ground.operator.watchable() == OURS
 
     @pytest.mark.parametrize("part", ["computeinstances", "/computeproviders", "clustercomputeproviders"])
     @in_virtual_time

@@ -1,6 +1,7 @@
 """Reads settings and the clock, builds every object once, and starts kopf."""
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -34,6 +35,7 @@ from gpuwright.provider.desk import Desk
 from gpuwright.provider.index import InstanceIndex
 from gpuwright.provider.keeper import Keeper
 from gpuwright.provider.reconciler import ProviderReconciler
+from gpuwright.provider.sweeper import Sweeper
 from gpuwright.settings import BadSettings, Settings, parse_settings
 from gpuwright.telemetry import Metrics, configure_logging
 
@@ -79,6 +81,8 @@ def main() -> None:
 
 
 def _run(program: Coroutine[Any, Any, None]) -> None:
+    # Bodies live long and hold no cycles: with the default thresholds the collector walks over all of them all the time.
+    gc.set_threshold(50_000, 20, 20)
     if sys.platform == "win32":
         asyncio.run(program)
         return
@@ -201,12 +205,23 @@ class _Assembly:
             secret_finalizers=self._settings.secret_finalizers,
             watched=self._settings.watch_namespaces,
         )
+        sweeper = Sweeper(
+            self._client,
+            self._cache,
+            self._caller,
+            self._recorder,
+            self._clock,
+            self._metrics,
+            cluster=self._cluster,
+            watched=self._settings.watch_namespaces,
+        )
         return ProviderReconciler(
             self._client,
             self._cache,
             self._index,
             self._desk,
             keeper,
+            sweeper,
             self._caller,
             self._recorder,
             self._clock,
@@ -234,7 +249,8 @@ class _Assembly:
             self._check_cluster()
             self._operator.start()
             log.info("started", extra={"place": self._cluster, "count": len(list(self._cache.of_kind(INSTANCES.kind)))})
-            registry = handlers.registry(self._operator.feed, self._operator.drain, self._random)
+            kinds = self._operator.watchable()
+            registry = handlers.registry(self._operator.feed, self._operator.drain, self._random, kinds)
             await handlers.watch(registry, self._settings.watch_namespaces)
         finally:
             await self._http.stop()

@@ -9,7 +9,7 @@ why for each.
 import base64
 import binascii
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from tempfile import NamedTemporaryFile
@@ -18,7 +18,7 @@ from typing import Any
 import kopf
 
 from gpuwright.kube.client import Connection
-from gpuwright.model.resources import GROUP, OURS, VERSION
+from gpuwright.model.resources import GROUP, OURS, VERSION, Resource
 
 UNUSED_FINALIZER = f"{GROUP}/kopf-unused"  # kopf strips its configured finalizer where no handler needs it: never ours
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
@@ -76,8 +76,10 @@ class EndlessBackoffs:
             delay = min(15.0, delay * 2)
 
 
-def registry(feed: Feed, cleanup: Callable[[], Awaitable[None]], random: Random) -> kopf.OperatorRegistry:
-    """Return the registry with the few handlers that we use."""
+def registry(
+    feed: Feed, cleanup: Callable[[], Awaitable[None]], random: Random, kinds: Iterable[Resource] = OURS
+) -> kopf.OperatorRegistry:
+    """Return the registry with the few handlers that we use, for the kinds that we may watch."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.startup(registry=handlers)
@@ -92,7 +94,7 @@ def registry(feed: Feed, cleanup: Callable[[], Awaitable[None]], random: Random)
     async def drain(**_: Any) -> None:
         await cleanup()
 
-    for resource in OURS:
+    for resource in kinds:
 
         @kopf.on.event(
             GROUP, VERSION, resource.plural, registry=handlers, param=resource.kind, id=f"feed-{resource.plural}"

@@ -69,6 +69,7 @@ class Operator:
         self._namespaces = namespaces
         self._random = random
         self._tasks: list[asyncio.Task[None]] = []
+        self._hidden: set[Resource] = set()  # kinds that we may not list
 
     async def work(self, key: Key) -> float | None:
         """Work one key off: the engine's work."""
@@ -148,6 +149,10 @@ class Operator:
             asyncio.create_task(self._recorder.run(), name="events"),
         ]
 
+    def watchable(self) -> tuple[Resource, ...]:
+        """Return the kinds that the first resync was allowed to list. A right given later needs a new start."""
+        return tuple(resource for resource in OURS if resource not in self._hidden)
+
     async def resync(self) -> None:
         """List all objects of ours, take in what the watch missed, and drop what has vanished. Raises ApiError."""
         for resource in OURS:
@@ -158,6 +163,7 @@ class Operator:
                 # Namespaced mode works without any right on cluster-scoped objects.
                 if resource is not CLUSTER_PROVIDERS or not self._namespaces:
                     raise
+                self._hidden.add(resource)
                 continue
             for key in before.keys() - seen:
                 # An object of the same name that was made while the list was read is another one, and stays.

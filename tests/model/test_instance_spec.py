@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from tests.crds.schema import example
 
 from gpuwright.model.api_base import SecretKeyRef, sentences
-from gpuwright.model.bootstrap_spec import Bootstrap, EnvVar
 from gpuwright.model.instance_spec import (
     CreatePolicy,
     Deadlines,
@@ -85,124 +84,6 @@ def test_empty_strings_are_the_same_as_leaving_out() -> None:
     spec = {**buying(gpu={"type": "H100"}, **empty), "bootstrap": {"userData": "", "env": [{"name": "A", "value": ""}]}}
     left_out = {**buying(gpu={"type": "H100"}), "bootstrap": {"env": [{"name": "A"}]}}
     assert InstanceSpec.model_validate(spec) == InstanceSpec.model_validate(left_out)
-
-
-@pytest.mark.parametrize(
-    "machine",
-    [
-        pytest.param({"gpu": {"type": "H100"}}, id="gpu alone"),
-        pytest.param({"cpu": 8, "memory": "64Gi"}, id="cpu with memory"),
-        pytest.param({"cpu": "8", "memory": "64Gi", "gpu": {"type": "H100"}}, id="cpu with memory and gpu"),
-        pytest.param({"instanceType": "gpu.h100.1"}, id="type"),
-        pytest.param({"instanceType": "gpu.h100.1", "gpu": {"type": "H100"}}, id="type and gpu"),
-        pytest.param({"instanceType": "", "cpu": 8, "memory": "64Gi"}, id="type left empty by a template"),
-    ],
-)
-def test_every_way_of_buying_is_taken(machine: Spec) -> None:
-    InstanceSpec.model_validate(buying(**machine))
-
-
-@pytest.mark.parametrize(
-    ("machine", "sentence"),
-    [
-        ({}, "say what to buy: instanceType, or gpu, or cpu with memory"),
-        ({"image": "a", "disk": "200Gi"}, "say what to buy: instanceType, or gpu, or cpu with memory"),
-        ({"cpu": "", "instanceType": ""}, "say what to buy: instanceType, or gpu, or cpu with memory"),
-        ({"cpu": 8}, "cpu is given without memory: add memory, such as 16Gi"),
-        ({"memory": "64Gi", "gpu": {"type": "a"}}, 'memory is given without cpu: add cpu, such as "4"'),
-        (
-            {"instanceType": "a", "cpu": 8, "memory": "64Gi"},
-            "instanceType stands beside cpu or memory: keep one way of saying what to buy",
-        ),
-    ],
-    ids=["nothing", "only what comes with it", "all empty", "cpu alone", "memory alone", "two ways"],
-)
-def test_what_cannot_be_bought_is_refused_with_what_to_write(machine: Spec, sentence: str) -> None:
-    assert refusal(buying(**machine)) == (f"spec.machine: {sentence}",)
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("cpu", 0.5),
-        ("cpu", "0.9m"),
-        ("memory", 64),
-        ("memory", "64GB"),
-        ("disk", 200),
-        ("disk", "1023Mi"),
-        ("purchase", "spot"),
-        ("purchase", ""),
-        ("gpu", {"type": ""}),
-        ("gpu", {"type": "H100", "count": 0}),
-        ("gpu", {"type": "H100", "count": 257}),
-        ("gpu", {"type": "H100", "count": "1"}),
-        ("gpu", "H100:8"),
-        ("image", "a" * 1025),
-        ("region", False),
-        ("gateway", {"metadata": {"a": 1}}),
-        ("gateway", {"metadata": {"": "a"}}),
-        ("gateway", {"metadata": {f"a{number}": "" for number in range(65)}}),
-    ],
-)
-def test_a_bad_field_of_the_machine_is_refused_at_its_place(field: str, value: object) -> None:
-    machine = {"cpu": 8, "memory": "64Gi", field: value}
-    assert all(line.startswith(f"spec.machine.{field}") for line in refusal(buying(**machine)))
-
-
-@pytest.mark.parametrize(
-    ("entry", "sentence"),
-    [
-        ({"name": "9A"}, "env.0.name: must be letters, digits and '_', and begin with no digit, such as RUN_ID"),
-        ({"name": ""}, "env.0.name: must be letters, digits and '_', and begin with no digit, such as RUN_ID"),
-        (
-            {"name": "GPUWRIGHT_OWNER"},
-            "env.0.name: names that begin with GPUWRIGHT_ are set by the operator: choose another name",
-        ),
-        (
-            {"name": "A", "value": "é" * 4097},
-            "env.0.value: must be at most 8192 bytes: put what is larger where the machine can fetch it",
-        ),
-        (
-            {"name": "A", "value": "1", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
-            "env.0: value and valueFrom are given: keep one of them",
-        ),
-        ({"name": "A", "valueFrom": {}}, "env.0.valueFrom.secretKeyRef: Field required"),
-        ({"name": "A", "value": 42}, "env.0.value: Input should be a valid string"),
-    ],
-    ids=["digit first", "empty", "reserved", "too many bytes", "two sources", "no source", "number"],
-)
-def test_a_bad_variable_is_refused_with_what_to_write(entry: Spec, sentence: str) -> None:
-    assert refusal(told(env=[entry])) == (f"spec.bootstrap.{sentence}",)
-
-
-def test_a_variable_stands_there_once() -> None:
-    assert refusal(told(env=[{"name": "A"}, {"name": "A"}])) == ("spec.bootstrap.env: each name may stand there once",)
-
-
-def test_there_are_at_most_64_variables() -> None:
-    entries = [{"name": f"A{number}"} for number in range(65)]
-    InstanceSpec.model_validate(told(env=entries[:64]))
-    assert refusal(told(env=entries))
-
-
-def test_user_data_comes_from_one_place() -> None:
-    reference = {"name": "s", "key": "k"}
-    InstanceSpec.model_validate(told(userData="", userDataSecretRef=reference))
-    assert refusal(told(userData="#!/bin/sh", userDataSecretRef=reference)) == (
-        "spec.bootstrap: userData and userDataSecretRef are given: keep one of them",
-    )
-
-
-def test_user_data_is_counted_in_bytes() -> None:
-    InstanceSpec.model_validate(told(userData="é" * 8192))
-    assert refusal(told(userData="é" * 8193)) == (
-        "spec.bootstrap.userData: must be at most 16384 bytes: let the script fetch the rest",
-    )
-
-
-def test_what_the_machine_is_told_stands_in_no_repr() -> None:
-    bootstrap = Bootstrap(env=[EnvVar(name="TOKEN", value="hunter2")], user_data="hunter2")
-    assert "hunter2" not in repr(bootstrap)
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,15 @@ from tests.crds.schema import example
 from gpuwright.model.api_base import sentences
 from gpuwright.model.provider_spec import (
     Adoption,
-    AllowedNamespaces,
     ClusterProviderSpec,
     Dialect,
     GatewaySpec,
     Limits,
-    NamespaceSelector,
     PromisedOutcome,
     ProviderSpec,
     ProviderType,
 )
+from gpuwright.model.sweep_spec import Sweep, SweepMode
 
 Spec = dict[str, Any]
 MINIMAL: Spec = example("provider.yaml", "gateway")["spec"]
@@ -27,10 +26,6 @@ FULL: Spec = example("cluster-provider.yaml", "shared-gateway")["spec"]
 
 def reaching(**gateway: object) -> Spec:
     return {**MINIMAL, "gateway": {**MINIMAL["gateway"], **gateway}}
-
-
-def opened(**allowed: object) -> Spec:
-    return {**MINIMAL, "allowedNamespaces": allowed}
 
 
 def refusal(spec: Spec) -> tuple[str, ...]:
@@ -49,6 +44,7 @@ def test_the_minimal_manifest_has_every_default() -> None:
     assert (spec.timeouts.connect_seconds, spec.timeouts.request_seconds) == (5, 30)
     assert (spec.probe.period_seconds, spec.probe.failure_threshold) == (30, 3)
     assert (spec.poll.period_seconds, spec.settle_seconds) == (10, 60)
+    assert spec.sweep == Sweep(mode=SweepMode.REPORT, period_seconds=120, min_age_seconds=600, max_per_pass=10)
     assert (spec.allowed_namespaces, spec.adoption) == (None, Adoption.DENIED)
 
 
@@ -184,6 +180,11 @@ def test_a_create_must_have_ended_before_it_counts_as_settled(change: Spec, take
         {"timeouts": {"connectSeconds": 0}},
         {"probe": {"failureThreshold": 0}},
         {"poll": {"periodSeconds": 0}},
+        {"sweep": {"mode": "Dry"}},
+        {"sweep": {"mode": False}},
+        {"sweep": {"periodSeconds": 0}},
+        {"sweep": {"minAgeSeconds": 0}},
+        {"sweep": {"maxPerPass": 0}},
         {"adoption": True},
         {"allowedNamespaces": ["team-a"]},
     ],
@@ -196,81 +197,3 @@ def test_a_bad_field_is_refused_at_its_place(change: Spec) -> None:
 
 def test_no_instance_at_all_may_be_the_limit() -> None:
     assert ProviderSpec.model_validate({**MINIMAL, "limits": {"maxInstances": 0}}).limits.max_instances == 0
-
-
-LABELS = {"gpu": "true", "tier": "research"}
-
-
-@pytest.mark.parametrize(
-    ("selector", "matches"),
-    [
-        ({}, True),
-        ({"matchLabels": {"gpu": "true"}}, True),
-        ({"matchLabels": {"gpu": "true", "tier": "research"}}, True),
-        ({"matchLabels": {"gpu": "true", "tier": "production"}}, False),
-        ({"matchLabels": {"missing": ""}}, False),
-        ({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["research", "b"]}]}, True),
-        ({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["b"]}]}, False),
-        ({"matchExpressions": [{"key": "missing", "operator": "In", "values": ["b"]}]}, False),
-        ({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["b"]}]}, True),
-        ({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["research"]}]}, False),
-        ({"matchExpressions": [{"key": "missing", "operator": "NotIn", "values": ["b"]}]}, True),
-        ({"matchExpressions": [{"key": "tier", "operator": "Exists"}]}, True),
-        ({"matchExpressions": [{"key": "missing", "operator": "Exists"}]}, False),
-        ({"matchExpressions": [{"key": "missing", "operator": "DoesNotExist"}]}, True),
-        ({"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}, False),
-        ({"matchLabels": {"gpu": "true"}, "matchExpressions": [{"key": "a", "operator": "Exists"}]}, False),
-    ],
-    ids=str,
-)
-def test_a_selector_matches_as_everywhere_in_kubernetes(selector: Spec, matches: bool) -> None:
-    assert NamespaceSelector.model_validate(selector).matches(LABELS) is matches
-
-
-@pytest.mark.parametrize(
-    ("allowed", "admitted"),
-    [
-        ({}, False),
-        ({"names": ["team-a"]}, True),
-        ({"names": ["team-b"]}, False),
-        ({"selector": {}}, True),
-        ({"selector": {"matchLabels": {"gpu": "true"}}}, True),
-        ({"names": ["team-b"], "selector": {"matchLabels": {"gpu": "true"}}}, True),
-        ({"names": ["team-b"], "selector": {"matchLabels": {"gpu": "false"}}}, False),
-    ],
-    ids=str,
-)
-def test_a_namespace_is_admitted_by_name_or_by_label(allowed: Spec, admitted: bool) -> None:
-    assert AllowedNamespaces.model_validate(allowed).admit("team-a", LABELS) is admitted
-
-
-@pytest.mark.parametrize(
-    "expression",
-    [
-        {"key": "a", "operator": "In"},
-        {"key": "a", "operator": "NotIn", "values": []},
-        {"key": "a", "operator": "Exists", "values": ["b"]},
-        {"key": "a", "operator": "DoesNotExist", "values": ["b"]},
-    ],
-    ids=str,
-)
-def test_values_are_given_where_they_are_compared_and_nowhere_else(expression: Spec) -> None:
-    assert refusal(opened(selector={"matchExpressions": [expression]})) == (
-        "spec.allowedNamespaces.selector.matchExpressions.0: "
-        "In and NotIn need values, Exists and DoesNotExist take none",
-    )
-
-
-@pytest.mark.parametrize("key", ["", "a b", "/a", "a/", "A/b", "a/b/c", "a" * 64, "-a"])
-def test_a_key_that_no_label_can_have_is_refused(key: str) -> None:
-    assert refusal(opened(selector={"matchLabels": {key: "a"}}))
-    assert refusal(opened(selector={"matchExpressions": [{"key": key, "operator": "Exists"}]}))
-
-
-@pytest.mark.parametrize("value", ["a b", "-a", "a_", "a" * 64, "é"])
-def test_a_value_that_no_label_can_have_is_refused(value: str) -> None:
-    assert refusal(opened(selector={"matchLabels": {"a": value}}))
-
-
-def test_a_namespace_is_named_once() -> None:
-    assert refusal(opened(names=["a", "a"])) == ("spec.allowedNamespaces.names: each namespace may stand there once",)

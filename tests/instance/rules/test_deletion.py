@@ -352,6 +352,15 @@ def test_everything_proven_lets_the_object_go_and_says_how() -> None:
     assert "shown by looks" in action.proof
 
 
+def test_a_deletion_that_cannot_be_proven_with_new_credentials_says_why() -> None:
+    action = decide(proven(provider=an_empty_provider_view(absence_counts=False), witness={"trails": {}}))
+    assert isinstance(action, LookAt)
+    trails = {N: Trail(looked=NOW - 0.5)}
+    action = decide(proven(provider=an_empty_provider_view(absence_counts=False), witness={"trails": trails}))
+    assert isinstance(action, Wait)
+    assert (action.reason, action.message) == (Reason.PROVING_ABSENCE, deletion.UNKNOWN_ACCOUNT)
+
+
 def test_a_tombstone_is_named_in_the_proof() -> None:
     action = decide(proven(witness={"trails": {N: Trail().buried(NOW - 1, "i-1")}}))
     assert isinstance(action, RemoveFinalizer)

@@ -29,6 +29,12 @@ from gpuwright.model.memory import EndingReason, Launch, Outcome
 from gpuwright.model.provider_view import ProviderView
 
 
+UNKNOWN_ACCOUNT = (
+    "the credentials have changed, and no machine on record has shown with the new ones: nothing counts as gone before "
+    "one does, or a person sets gpuwright.dev/reconcile-requested-at on the provider"
+)
+
+
 def ignore_what_is_not_ours(seen: Observation) -> Action | None:
     """Our finalizer is not on it: it is gone as far as we are concerned."""
     return None if seen.instance.finalized else Nothing()
@@ -263,6 +269,8 @@ def prove_absence(seen: Observation) -> Action | None:
         delay = next_proof_look(seen, launch.name, since or seen.now, provider)
         if delay <= 0:
             return LookAt(provider.ref, launch.name)
+        if not provider.absence_counts:
+            return Wait(Reason.PROVING_ABSENCE, UNKNOWN_ACCOUNT, seconds=delay)
         brief = launch.name in seen.witness.terminated
         return Wait(Reason.PROVING_ABSENCE, f"making sure that {launch.name} is gone", seconds=delay, brief=brief)
     unproven = prove_residue(seen, provider)
