@@ -2,6 +2,7 @@
 
 import json
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -15,88 +16,162 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        r = self.registry
+        self._declare_reconciles()
+        self._declare_machines()
+        self._declare_losses()
+        self._declare_process()
+
+    def _declare_reconciles(self) -> None:
         self.reconciles = Counter(
             "controller_runtime_reconcile_total",
             "Reconciles by controller and result.",
             ["controller", "result"],
-            registry=r,
+            registry=self.registry,
         )
         self.reconcile_errors = Counter(
-            "controller_runtime_reconcile_errors_total", "Reconciles that raised.", ["controller"], registry=r
+            "controller_runtime_reconcile_errors_total",
+            "Reconciles that raised.",
+            ["controller"],
+            registry=self.registry,
         )
         self.reconcile_seconds = Histogram(
-            "controller_runtime_reconcile_time_seconds", "Length of a reconcile in seconds.", ["controller"], registry=r
+            "controller_runtime_reconcile_time_seconds",
+            "Length of a reconcile in seconds.",
+            ["controller"],
+            registry=self.registry,
         )
         self.active_workers = Gauge(
-            "controller_runtime_active_workers", "Keys that are being worked on.", ["controller"], registry=r
+            "controller_runtime_active_workers",
+            "Keys that are being worked on.",
+            ["controller"],
+            registry=self.registry,
         )
         self.api_requests = Counter(
-            "rest_client_requests_total", "Kubernetes API requests by code and method.", ["code", "method"], registry=r
+            "rest_client_requests_total",
+            "Kubernetes API requests by code and method.",
+            ["code", "method"],
+            registry=self.registry,
         )
+
+    def _declare_machines(self) -> None:
         self.machines = Gauge(
             "gpuwright_machines",
             "ComputeInstances by namespace, provider and summary.",
             ["namespace", "provider", "summary"],
-            registry=r,
+            registry=self.registry,
         )
         self.provider_calls = Counter(
             "gpuwright_provider_calls_total",
             "Calls to providers by verb and result (ok, blind, unknown, not_committed, not_executed).",
             ["provider", "verb", "result"],
-            registry=r,
+            registry=self.registry,
         )
         self.provider_seconds = Histogram(
-            "gpuwright_provider_call_seconds", "Length of provider calls in seconds.", ["provider", "verb"], registry=r
+            "gpuwright_provider_call_seconds",
+            "Length of provider calls in seconds.",
+            ["provider", "verb"],
+            registry=self.registry,
         )
-        self.creates = Counter("gpuwright_creates_total", "Creates by outcome.", ["provider", "outcome"], registry=r)
+        self.creates = Counter(
+            "gpuwright_creates_total", "Creates by outcome.", ["provider", "outcome"], registry=self.registry
+        )
         self.unsettled = Gauge(
-            "gpuwright_creates_unsettled", "Creates of which nobody knows yet what became of them.", registry=r
+            "gpuwright_creates_unsettled",
+            "Creates of which nobody knows yet what became of them.",
+            registry=self.registry,
         )
         self.unsettled_age = Gauge(
-            "gpuwright_create_unsettled_oldest_seconds", "Age of the oldest unsettled create in seconds.", registry=r
+            "gpuwright_create_unsettled_oldest_seconds",
+            "Age of the oldest unsettled create in seconds.",
+            registry=self.registry,
         )
         self.time_to_ready = Histogram(
             "gpuwright_time_to_ready_seconds",
             "From a create's intent until its machine was seen running, in seconds.",
             ["provider"],
             buckets=(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800),
-            registry=r,
+            registry=self.registry,
         )
         self.provider_online = Gauge(
             "gpuwright_provider_online",
             "1 while the provider answers, 0 while its breaker is open.",
             ["provider"],
-            registry=r,
+            registry=self.registry,
         )
         self.last_list = Gauge(
             "gpuwright_provider_last_list_timestamp_seconds",
             "When the provider last answered a list in full, in seconds since 1970.",
             ["provider"],
-            registry=r,
+            registry=self.registry,
         )
+
+    def _declare_losses(self) -> None:
         self.duplicates = Counter(
             "gpuwright_duplicates_terminated_total",
             "Second machines of one owner that were terminated.",
             ["provider"],
-            registry=r,
+            registry=self.registry,
         )
         self.forgotten = Counter(
             "gpuwright_possible_leaks_total",
             "Machines let go without proof that they are gone.",
             ["provider"],
-            registry=r,
+            registry=self.registry,
         )
+        self.leaks = Gauge(
+            "gpuwright_leaks",
+            "What was let go without proof and is not yet proven gone.",
+            ["provider"],
+            registry=self.registry,
+        )
+        self.retained = Gauge(
+            "gpuwright_retained_machines",
+            "Machines let go on purpose that bill on.",
+            ["provider"],
+            registry=self.registry,
+        )
+        self.orphans = Gauge(
+            "gpuwright_orphans",
+            "Machines with our tag whose ComputeInstance is gone.",
+            ["provider"],
+            registry=self.registry,
+        )
+        self.swept = Counter(
+            "gpuwright_orphans_terminated_total",
+            "Machines that the sweep has terminated.",
+            ["provider"],
+            registry=self.registry,
+        )
+        self.last_sweep = Gauge(
+            "gpuwright_sweep_last_timestamp_seconds",
+            "When the last sweep was made, in seconds since 1970.",
+            ["provider"],
+            registry=self.registry,
+        )
+
+    def _declare_process(self) -> None:
         self.record_refused = Counter(
-            "gpuwright_status_writes_refused_total", "Status writes that the API server found invalid.", registry=r
+            "gpuwright_status_writes_refused_total",
+            "Status writes that the API server found invalid.",
+            registry=self.registry,
         )
         self.resync_corrections = Counter(
-            "gpuwright_resync_corrections_total", "Objects that the watch had missed and a list found.", registry=r
+            "gpuwright_resync_corrections_total",
+            "Objects that the watch had missed and a list found.",
+            registry=self.registry,
         )
         self.events_dropped = Counter(
-            "gpuwright_events_folded_total", "Events folded into another one's count.", registry=r
+            "gpuwright_events_folded_total", "Events folded into another one's count.", registry=self.registry
         )
-        self.build = Gauge("gpuwright_build_info", "Always 1; the version is in the label.", ["version"], registry=r)
+        self.build = Gauge(
+            "gpuwright_build_info", "Always 1; the version is in the label.", ["version"], registry=self.registry
+        )
+
+    def drop_provider(self, provider: str) -> None:
+        """Drop what the gauges say of a provider that is gone, so that nobody is called for it any more."""
+        for gauge in (self.provider_online, self.last_list, self.leaks, self.retained, self.orphans, self.last_sweep):
+            with suppress(KeyError):
+                gauge.remove(provider)
 
 
 LOG_FIELDS = (

@@ -83,6 +83,7 @@ def test_the_minimal_provider_reads_back_with_every_default(server: Server) -> N
         "probe": {"periodSeconds": 30, "failureThreshold": 3},
         "poll": {"periodSeconds": 10},
         "settleSeconds": 60,
+        "sweep": {"mode": "Report", "periodSeconds": 120, "minAgeSeconds": 600, "maxPerPass": 10},
     }
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, get_type_hints
 
 import pytest
+from gpuwright.provider.sweep import MAX_ORPHANS
 from tests.crds.schema import BASES, CLUSTER_PROVIDERS, INSTANCES, PROVIDERS, Manifest, changed, places
 from tests.crds.server import Server
 
@@ -80,6 +81,20 @@ PROVIDER_STATUS: Manifest = {
     "breaker": {"state": "HalfOpen", "failures": 3, "openedTime": ""},
     "capabilities": Capabilities(CreateKey.UNIQUE_NAME, True, True, False, True, OUTSIDE).body(),
     "instances": {"total": 1, "ready": 1, "creating": 0},
+    "orphans": [
+        {
+            "id": OUTSIDE,
+            "name": OUTSIDE,
+            "owner": "team-a/trainer-0",
+            "ownerUID": "u",
+            "firstSeenTime": "",
+            "pricePerHour": OUTSIDE,
+            "keptBecause": OUTSIDE,
+            "endingTime": "",
+        }
+    ]
+    * 20,
+    "orphanCount": 21,
     "leaks": [
         {
             "id": OUTSIDE,
@@ -144,6 +159,7 @@ def test_the_schema_has_the_words_and_the_lengths_that_the_operator_keeps_to() -
     instance, provider = places(INSTANCES, "status"), places(PROVIDERS, "status")
     assert instance["status.attempts"]["maxItems"] == KEPT_ATTEMPTS
     assert instance["status.residue"]["maxItems"] == MAX_RESIDUE
+    assert provider["status.orphans"]["maxItems"] == MAX_ORPHANS
     assert provider["status.leaks"]["maxItems"] == MAX_LEAKS
     assert provider["status.retained"]["maxItems"] == MAX_RETAINED
     assert provider["status.breaker.state"]["enum"] == [str(state) for state in BreakerState]

@@ -191,7 +191,7 @@ def test_the_columns_are_those_of_the_contract() -> None:
     assert headings("computeinstances", True) == ["ID", "Machine", "Attempt", "GPU", "Address", "Message"]
     for plural in ("computeproviders", "clustercomputeproviders"):
         assert headings(plural, False) == ["Ready", "Status", "Type", "Instances", "Draining", "Age"]
-        assert headings(plural, True) == ["Breaker", "Message"]
+        assert headings(plural, True) == ["Breaker", "Orphans", "Message"]
 
 
 @pytest.mark.parametrize("plural", PLURALS)
@@ -226,7 +226,8 @@ def test_the_shape_of_status_costs_the_operator_nothing() -> None:
     importing = [
         path.name
         for path in (ROOT / "operator").rglob("*.py")
-        if re.search(r"^(from|import) .*\bstatus_schema\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if not path.name.endswith("status_schema.py")
+        and re.search(r"^(from|import) .*status_schema\b", path.read_text(encoding="utf-8"), re.MULTILINE)
     ]
     assert importing == []
 

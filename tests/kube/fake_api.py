@@ -150,7 +150,7 @@ class FakeApi(KubeClient):
         if found is not None:
             return _copy(found)
         if path.rpartition("/")[2] not in _PLURALS:
-            raise NotFound(f"GET {path}: 404")
+            raise NotFound(f"GET {path}: 404", {"details": {"name": path.rpartition("/")[2]}})
         return self._page(path, int(query.get("limit") or 500), int(query.get("continue") or 0))
 
     def _page(self, path: str, limit: int, begin: int) -> Body:

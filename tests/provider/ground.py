@@ -21,6 +21,7 @@ from gpuwright.provider.desk import Desk
 from gpuwright.provider.index import InstanceIndex
 from gpuwright.provider.keeper import Keeper
 from gpuwright.provider.reconciler import ProviderReconciler
+from gpuwright.provider.sweeper import Sweeper
 from gpuwright.telemetry import Metrics
 from gpuwright_sandbox.gateway import ManualClock as SandboxClock
 from gpuwright_sandbox.gateway import SandboxGateway, Settings
@@ -99,12 +100,23 @@ class Ground:
             secret_finalizers=self._secret_finalizers,
             watched=self._watched,
         )
+        sweeper = Sweeper(
+            self.api,
+            self.cache,
+            caller,
+            self.recorder,
+            self.clock,
+            self.metrics,
+            cluster=CLUSTER,
+            watched=self._watched,
+        )
         self.reconciler = ProviderReconciler(
             self.api,
             self.cache,
             self.index,
             self.desk,
             keeper,
+            sweeper,
             caller,
             self.recorder,
             self.clock,

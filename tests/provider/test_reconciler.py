@@ -359,11 +359,13 @@ class TestLists:
         await ground.run(11)
         assert [key.name for key in ground.marked] == ["trainer-3"]
 
-    async def test_are_not_made_for_nobody(self, ground: Ground) -> None:
-        ground.a_provider()
+    @pytest.mark.parametrize(("mode", "lists"), [("Disabled", 0), ("Report", 2)])
+    async def test_are_made_for_nobody_but_the_sweep(self, ground: Ground, mode: str, lists: int) -> None:
+        ground.a_provider(sweep={"mode": mode, "periodSeconds": 120})
         await ground.run(300)
         # The probe asks for one page that holds nothing; it is no list.
-        assert all("limit=1" in record.path for record in ground.gateway.requests.find("list"))
+        made = [record for record in ground.gateway.requests.find("list") if "limit=1" not in record.path.split("&")]
+        assert len(made) == lists
 
     async def test_that_are_answered_say_when(self, ground: Ground) -> None:
         ground.a_provider()

@@ -20,6 +20,7 @@ class ConditionType(StrEnum):
     ONLINE = "Online"
     MASS_ABSENCE = "MassAbsence"
     PROMISE_BROKEN = "PromiseBroken"
+    ORPHANED = "Orphaned"
 
 
 class Status(StrEnum):
@@ -95,6 +96,8 @@ class Reason(StrEnum):
     VERSION_MISMATCH = "VersionMismatch"
     MACHINES_MISSING = "MachinesMissing"
     CREATED_DESPITE_PROMISE = "CreatedDespitePromise"
+    ORPHANS_FOUND = "OrphansFound"
+    TOO_MANY_ORPHANS = "TooManyOrphans"
 
 
 class Summary(StrEnum):

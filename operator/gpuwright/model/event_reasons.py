@@ -36,5 +36,11 @@ class EventReason(StrEnum):
     MASS_ABSENCE = "MassAbsence"
     # A machine exists although an answer promised that none was made.
     PROMISE_BROKEN = "PromiseBroken"
+    # Machines carry our tag, and their object is gone.
+    ORPHAN_FOUND = "OrphanFound"
+    # The sweep has terminated a machine whose object is gone.
+    ORPHAN_TERMINATED = "OrphanTerminated"
+    # So many machines look as if their objects were gone that the sweep terminates none.
+    TOO_MANY_ORPHANS = "TooManyOrphans"
     # The provider or its Secret is to be deleted, and is kept while machines need it.
     IN_USE = "InUse"

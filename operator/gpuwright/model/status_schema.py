@@ -1,17 +1,15 @@
-"""The shape of status, for the CRDs only: at run time `memory.py` reads it, and plain dicts write it.
+"""The shape of an instance's status, for the CRDs only: at run time `memory.py` reads it, and plain dicts write it.
 
 Status never refuses what a provider says: words from outside have no enum, no pattern and no length, and times are
 plain text. Enums stand on our own words only. Every field is optional, because a refused write would lose the
 machine's id.
 """
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema
 
 from gpuwright.model.api_base import ApiModel, crd
-from gpuwright.model.capabilities import CreateKey
 from gpuwright.model.conditions import ConditionType, Reason, Status
 from gpuwright.model.instance_spec import ProviderKind
 from gpuwright.model.machine import MachineState
@@ -19,8 +17,6 @@ from gpuwright.model.memory import EndingReason, Outcome
 
 MAX_ATTEMPTS = 20
 MAX_RESIDUE = 64
-MAX_LEAKS = 20
-MAX_RETAINED = 500
 
 STATUS_DEFAULT: dict[str, JsonValue] = {
     "observedGeneration": 0,
@@ -208,97 +204,6 @@ class InstanceStatus(StatusModel):
     cost: CostStatus = Field(description="What the machine costs; absent when unknown, never a guess.")
     replacements: int = Field(description="Such as 0. How often a machine of this instance was replaced.")
     next_look_time: str = Field(description="When something is tried again, while the instance waits for that.")
-    last_handled_reconcile_at: str = Field(
-        description="The last value of the annotation gpuwright.dev/reconcile-requested-at that was acted on."
-    )
-
-
-class BreakerState(StrEnum):
-    """Whether creates go through."""
-
-    CLOSED = "Closed"
-    OPEN = "Open"
-    HALF_OPEN = "HalfOpen"
-
-
-class BreakerStatus(StatusModel):
-    """Whether the provider answers, kept across restarts."""
-
-    state: BreakerState = Field(
-        description="Closed lets creates through, Open stops them, HalfOpen has let one probe through."
-    )
-    failures: int = Field(description="Such as 0. How many calls in a row have failed.")
-    opened_time: str = Field(description="When it opened.")
-
-
-class CapabilitiesStatus(StatusModel):
-    """What the provider can do."""
-
-    create_key: CreateKey = Field(
-        description="What makes a repeated create harmless: Token, UniqueName or None. No wait is shortened by it."
-    )
-    reads: bool = Field(description="Whether it can be asked what exists.")
-    power: bool = Field(description="Whether machines can be switched off and on.")
-    spot: bool = Field(description="Whether it sells spot machines.")
-    node_join: bool = Field(description="Whether its machines can join this cluster as Nodes.")
-    user_data: str = Field(description="Such as CloudInit. What becomes of user data.")
-
-
-class InstanceCounts(StatusModel):
-    """How many instances use the provider; written at most every 10 seconds."""
-
-    total: int = Field(description="Such as 20. Instances with an intent, a machine or residue here.")
-    ready: int = Field(description="Such as 18. Those of them that are Ready.")
-    creating: int = Field(description="Such as 2. Those of them whose machine is being made.")
-
-
-class LeakStatus(StatusModel):
-    """Something let go by force that may still exist and bill."""
-
-    id: str = Field(description="Such as i-9. The provider's own id; empty where only the name is known.")
-    name: str = Field(description="Such as trainer-0-3f9a1c2b7d. The machine's name at the provider.")
-    owner: str = Field(description="Such as team-a/trainer-0. The ComputeInstance that it belonged to.")
-    owner_uid: Annotated[str, Field(alias="ownerUID")] = Field(description="That object's uid.")
-    place: str = Field(description="Hash of the provider's endpoint, account, region and zone at that time.")
-    reason: str = Field(description="Why it was let go, as given in the annotation gpuwright.dev/force-forget.")
-    since_time: str = Field(description="When it was let go.")
-
-
-class RetainedStatus(StatusModel):
-    """A machine let go on purpose, by deletionPolicy Retain."""
-
-    id: str = Field(description="Such as i-7. The provider's own id.")
-    name: str = Field(description="Such as trainer-0-3f9a1c2b7d. Its name at the provider.")
-    owner_uid: Annotated[str, Field(alias="ownerUID")] = Field(description="Uid of the object that it belonged to.")
-    since_time: str = Field(description="When it was let go.")
-
-
-class ProviderStatus(StatusModel):
-    """What is known of the provider."""
-
-    observed_generation: int = Field(description="The metadata.generation that the operator has seen last.")
-    summary: str = Field(description="Such as Online. For people; nothing decides on it.")
-    conditions: list[Condition] = Field(
-        description="Accepted, CredentialsValid, Online, Ready, Reconciling, Stalled; MassAbsence and PromiseBroken "
-        "when they occur.",
-        json_schema_extra=crd(list_type="map", map_keys=["type"]),
-    )
-    place: str = Field(description="What its machines are recorded under: a hash of endpoint and account.")
-    credentials_version: str = Field(description="Which version of the Secret has been seen to work at this place.")
-    breaker: BreakerStatus = Field(description="Whether the provider answers, kept across restarts.")
-    capabilities: CapabilitiesStatus = Field(description="What the provider can do.")
-    instances: InstanceCounts = Field(
-        description="How many instances use the provider; written at most every 10 seconds."
-    )
-    leaks: Annotated[list[LeakStatus], Field(max_length=MAX_LEAKS)] = Field(
-        description="What was let go by force and not yet seen gone, at most 20; leakCount counts them all.",
-        json_schema_extra=crd(list_type="atomic"),
-    )
-    leak_count: int = Field(description="Such as 0. How many there are in all.")
-    retained: Annotated[list[RetainedStatus], Field(max_length=MAX_RETAINED)] = Field(
-        description="Machines let go by deletionPolicy Retain, at most 500; they run and bill on.",
-        json_schema_extra=crd(list_type="atomic"),
-    )
     last_handled_reconcile_at: str = Field(
         description="The last value of the annotation gpuwright.dev/reconcile-requested-at that was acted on."
     )

@@ -16,6 +16,7 @@ from gpuwright.model.resources import Key
 from gpuwright.provider.absence import MassAbsence
 from gpuwright.provider.breaker import Breaker
 from gpuwright.provider.slots import Slots
+from gpuwright.provider.sweep import Sweeping
 from gpuwright.telemetry import Metrics
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class Account:
     queue: dict[Key, int] = field(default_factory=dict)  # instances that wait for a slot, and their turn
     turns: int = 0
     absence: MassAbsence = field(default_factory=MassAbsence)
+    sweep: Sweeping = field(default_factory=Sweeping)
     confirmed_version: str = ""  # the credentials with which a recorded machine was seen
     promises: bool = True
     protected: bool = False

@@ -176,7 +176,11 @@ class Desk:
         body = self._cache.get(asker) or {"metadata": {}}
         if ANNOTATION_ADOPT not in (body["metadata"].get("annotations") or {}):
             return {}
-        return {h.machine_id: str(key) for key, h in self._index.holdings(account.key) if h.machine_id and key != asker}
+        holdings = self._index.holdings(account.key)
+        recorded = {h.machine_id: str(key) for key, h in holdings if h.machine_id and key != asker}
+        # What the sweep is about to end is nobody's to take over any more.
+        doomed = [orphan.machine.id for orphan in account.sweep.orphans.values() if orphan.ending]
+        return dict.fromkeys(doomed, f"the sweep of {account.key}, which ends it") | recorded
 
     def reserve(self, ref: ProviderRef, asker: Key) -> bool:
         """See ProviderDesk.reserve."""

@@ -26,6 +26,7 @@ from gpuwright.provider.index import InstanceIndex, expected_in_lists
 from gpuwright.provider.keeper import Keeper
 from gpuwright.provider.parsing import parse_provider
 from gpuwright.provider.report import provider_status
+from gpuwright.provider.sweeper import Sweeper
 from gpuwright.telemetry import Metrics
 
 LIST_SPACING_SECONDS = 1.0  # between lists that are asked for; polls come at the spec's period
@@ -46,6 +47,7 @@ class ProviderReconciler:
         index: InstanceIndex,
         desk: Desk,
         keeper: Keeper,
+        sweeper: Sweeper,
         caller: Caller,
         recorder: Recorder,
         clock: Clock,
@@ -58,6 +60,7 @@ class ProviderReconciler:
         self._index = index
         self._desk = desk
         self._keeper = keeper
+        self._sweeper = sweeper
         self._caller = caller
         self._recorder = recorder
         self._clock = clock
@@ -71,15 +74,18 @@ class ProviderReconciler:
             account = self._desk.close(key)
             if account is not None:
                 await self._keeper.drop(account)
+                self._metrics.drop_provider(str(key))
                 self._mark_instances(key)
             return None
         account = self._desk.account(key)
         await self._take_in(account, body)
         await self._look(account)
+        await self._sweeper.judge(account)
         try:
             await self._guard(account, body)
             self._tell_instances(account)
             await self._publish(account)
+            await self._sweeper.carry_out(account)
         except (Conflict, NotFound):
             await self._read_live(key)
             return 0.5
@@ -199,7 +205,8 @@ class ProviderReconciler:
             return False
         polled = bool(self._index.of(account.key)) and now - account.list_began >= account.spec.poll.period_seconds
         asked = bool(account.waiters) and now - account.list_began >= LIST_SPACING_SECONDS
-        return polled or asked
+        sweep_at = self._sweeper.list_at(account)
+        return polled or asked or (sweep_at is not None and now >= sweep_at)
 
     async def _probe(self, account: Account) -> None:
         adapter = account.adapter
@@ -393,7 +400,8 @@ class ProviderReconciler:
             due.append(account.list_began + LIST_SPACING_SECONDS)
         if self._is_polled(account):
             due.append(account.list_began + spec.poll.period_seconds)
-        return due
+        sweep_at = self._sweeper.next_at(account)
+        return due if sweep_at is None else [*due, sweep_at]
 
     async def _read_live(self, key: Key) -> None:
         try:

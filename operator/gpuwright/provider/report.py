@@ -7,6 +7,8 @@ from typing import Any
 
 from gpuwright.model.conditions import Condition, ConditionType, Reason, Status, Summary, rendered
 from gpuwright.provider.account import Account
+from gpuwright.provider.departure import without_what_is_gone
+from gpuwright.provider.sweep import orphan_status, orphaned
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Counts:
 def provider_status(
     account: Account, body: Mapping[str, Any], counts: Mapping[str, int], handled: str, now: datetime
 ) -> dict[str, Any]:
-    """Return the whole status of a provider object; what the ledgers hold is kept as it is."""
+    """Return the whole status of a provider object; what the ledgers hold is kept until it is proven gone."""
     before = body.get("status") or {}
     # Of the spec that was looked at: the body may show a newer one by now.
     generation = account.generation
@@ -43,8 +45,8 @@ def provider_status(
         "capabilities": account.adapter.capabilities.body() if account.adapter else before.get("capabilities"),
         "lastHandledReconcileAt": handled,
     }
-    ledgers = {name: before[name] for name in ("leaks", "leakCount", "retained") if name in before}
-    return status | {name: value for name, value in optional.items() if value} | ledgers
+    status |= {name: value for name, value in optional.items() if value}
+    return status | without_what_is_gone(before, account.sweep.watches) | orphan_status(account.sweep, before)
 
 
 def _breaker(account: Account) -> dict[str, Any]:
@@ -146,7 +148,7 @@ def _occasional(account: Account, before: Mapping[str, Any]) -> list[Condition]:
         found.append(
             Condition(ConditionType.PROMISE_BROKEN, Status.FALSE, Reason.SETTLED, "the spec has changed since")
         )
-    return found
+    return [*found, *orphaned(account.sweep, account.spec.sweep if account.spec else None, before)]
 
 
 def _summary(conditions: list[Condition]) -> str:
