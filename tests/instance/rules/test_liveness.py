@@ -277,6 +277,14 @@ def test_a_machine_that_ran_is_never_overdue() -> None:
     assert end_when_overdue(an_observation(provider=a_provider_view(visible_seconds=1e9))) is None
 
 
+def test_a_machine_that_nobody_can_see_arrive_is_not_terminated_as_overdue() -> None:
+    seen = coming_up(1e9)
+    blind = a_blind_provider_view(visible_seconds=1e9)
+    again = an_observation(memory=seen.memory, witness=seen.witness, provider=blind)
+    assert end_when_overdue(again) is None
+    assert save_time_coming_up(again) is None
+
+
 def test_a_stopped_machine_on_its_way_up_is_not_overdue() -> None:
     seen = coming_up(1e9)
     stopped = {"spec": a_spec(powerState="Stopped")}

@@ -126,7 +126,12 @@ def save_time_coming_up(seen: Observation) -> Action | None:
 
 
 def is_coming_up(seen: Observation) -> bool:
-    """Return whether the machine is wanted and still on its way up, as it was last recorded."""
+    """Return whether the machine is wanted and still on its way up, as it was last recorded.
+
+    Never where nothing can be read: what the create's answer said is all that is ever known of it there.
+    """
+    if seen.provider is not None and not seen.provider.capabilities.reads:
+        return False
     return seen.memory.machine.get("state") in {str(state) for state in COMING_UP} and seen.wants_running
 
 
