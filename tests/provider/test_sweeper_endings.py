@@ -19,6 +19,37 @@ async def ground() -> AsyncIterator[Ground]:
         yield made
 
 
+class TestListsThatLie:
+    async def test_and_show_it_only_now_and_then_never_make_it_old_enough(self, ground: Ground) -> None:
+        ground.a_provider(sweep=DELETE)
+        machine = ground.a_machine("gone")
+        ground.gateway.add_fault(call="list", action="lose", machine=machine, nth=[*range(3, 400, 3)])
+        await ground.run(2 * LONG)
+        assert terminated(ground) == []
+
+    async def test_and_show_what_a_direct_look_does_not_end_nothing(self, ground: Ground) -> None:
+        """A replica that lags behind still has a machine that is gone; its name may be another's by now."""
+        ground.a_provider(sweep=DELETE)
+        ground.a_machine("gone")
+        ground.gateway.add_fault(call="get", action="lag", seconds=1e6, nth="every")
+        await ground.run(LONG)
+        assert ground.asked("delete") == 0
+
+    async def test_and_show_it_twice_do_not_make_two_of_it(self, ground: Ground) -> None:
+        ground.a_provider(sweep=DELETE)
+        machine = ground.a_machine("gone")
+        ground.gateway.add_fault(call="list", action="duplicate", nth="every")
+        await ground.run(AGE)
+        assert orphans(ground) == [machine]
+
+    async def test_and_hide_the_young_do_not_make_their_owners_look_gone(self, ground: Ground) -> None:
+        ground.a_provider(sweep=DELETE)
+        ground.machines(3)
+        ground.gateway.add_fault(call="list", action="lag", seconds=5, count=5)
+        await ground.run(LONG)
+        assert (orphans(ground), terminated(ground)) == ([], [])
+
+
 class TestManyAtOnce:
     async def test_are_likelier_a_mistake_and_none_is_terminated(self, ground: Ground) -> None:
         ground.a_provider(sweep=DELETE)

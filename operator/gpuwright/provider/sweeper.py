@@ -83,9 +83,11 @@ class Sweeper:
         return account.sweep.judged_at + account.spec.sweep.period_seconds
 
     def next_at(self, account: Account) -> float | None:
-        """Return when the provider is to be looked at for the next sweep."""
-        due, list_at = self.due_at(account), self.list_at(account)
-        return due if list_at is None else list_at
+        """Return when the provider is to be looked at for the next sweep; None while it does not answer anyway."""
+        if not account.reachable:
+            return None
+        list_at = self.list_at(account)
+        return self.due_at(account) if list_at is None else list_at
 
     def list_at(self, account: Account) -> float | None:
         """Return when a list is wanted for it; None where the newest one will do, or the polls bring one anyway."""
