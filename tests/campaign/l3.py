@@ -20,14 +20,15 @@ from tests.campaign.l3_book import Book
 from tests.campaign.l3_clean import all_recorded
 from tests.campaign.l3_kinds import points_of
 from tests.campaign.l3_operator import BUILD, ROOT, copied, version_of
+from tests.campaign.l3_patient import PatientCluster
 from tests.campaign.l3_points import Point, results_of
 from tests.campaign.l3_slot import Ground, Slots
 from tests.campaign.outcome import Outcome, Violation
-from tests.e2e.cluster import Cluster
 
 from gpuwright_sandbox.controlplane.plane import ControlPlane
 
 WHAT = "the operator as a process on a real API server: killed at each effect, frozen, cut off and lied to"
+JUDGES = ("l3_checks.py", "l3_plays.py", "l3_run.py", "l3_trace.py")
 AT_ONCE = int(os.environ.get("CAMPAIGN_AT_ONCE", "3"))  # operators that run at the same moment
 
 
@@ -35,7 +36,7 @@ def run(seed: int, *, sample: float = 1.0, replay: str = "") -> Outcome:
     """Test all points, or a share of them; or one point again, with its trace printed."""
     began = time.monotonic()
     sources = copied("l3-operator")
-    version = version_of(sources / "gpuwright", ROOT / "crds", *sorted(Path(__file__).parent.glob("l3*.py")))
+    version = tested_version(sources)
     book = Book(None if replay else BUILD / "l3.jsonl", version, seed)
     with ground(sources) as shared, Slots(shared) as slots:
         points = points_of(all_recorded(slots, Book(BUILD / "l3.jsonl", version, seed), AT_ONCE), seed)
@@ -46,6 +47,11 @@ def run(seed: int, *, sample: float = 1.0, replay: str = "") -> Outcome:
     return _outcome(points, entries, seed, time.monotonic() - began)
 
 
+def tested_version(sources: Path) -> str:
+    """Return a hash over the operator, its CRDs, and what judges it here."""
+    return version_of(sources / "gpuwright", ROOT / "crds", *(Path(__file__).with_name(name) for name in JUDGES))
+
+
 @contextmanager
 def ground(sources: Path) -> Iterator[Ground]:
     """Start a control plane for operators from these sources."""
@@ -54,7 +60,7 @@ def ground(sources: Path) -> Iterator[Ground]:
         plane = stack.enter_context(ControlPlane(folder / "plane", audit=False))
         plane.install_crds(ROOT / "crds")
         (folder / "logs").mkdir()
-        yield Ground(plane, stack.enter_context(Cluster(plane.admin_kubeconfig())), sources, folder / "logs")
+        yield Ground(plane, stack.enter_context(PatientCluster(plane.admin_kubeconfig())), sources, folder / "logs")
 
 
 def _replayed(points: list[Point], slots: Slots, replay: str, seed: int, began: float) -> Outcome:

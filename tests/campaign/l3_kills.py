@@ -85,12 +85,13 @@ def _is_read(effect: str) -> bool:
 
 
 def steady(first: list[str], second: list[str]) -> list[str]:
-    """Return what both of two clean runs did.
+    """Return what both of two clean runs did, and all that is on record in either.
 
-    Which reads there are, and how often a provider's status is told, is partly chance. All else is in both, or is kept.
+    Which reads there are, and how often is told how things stand, is partly chance.
     """
-    chance = {effect for effect in first if _is_read(effect) or effect.startswith("provider says")}
-    kept = [effect for effect in first if effect not in chance or effect in second]
-    return kept + [
-        effect for effect in second if effect not in first and not _is_read(effect) and effect[:8] != "provider"
-    ]
+    both = [effect for effect in first if effect in second or not _is_chance(effect)]
+    return both + [effect for effect in second if effect not in first and not _is_chance(effect)]
+
+
+def _is_chance(effect: str) -> bool:
+    return _is_read(effect) or " says " in effect

@@ -3,17 +3,22 @@
 from functools import partial
 from random import Random
 
-from tests.campaign.l3_checks import Broken
-from tests.campaign.l3_clean import Clean, flat
+from tests.campaign.l3_clean import Clean
+from tests.campaign.l3_judge import compare
 from tests.campaign.l3_kills import KillAt, Position
+from tests.campaign.l3_outages import outage_points
 from tests.campaign.l3_points import Point
+from tests.campaign.l3_removals import removal_points
 from tests.campaign.l3_run import Report, played
 from tests.campaign.l3_slot import Slots
+from tests.campaign.l3_streams import stream_points
+from tests.campaign.l3_zombies import zombie_points
 
 
 def points_of(clean: list[Clean], seed: int) -> list[Point]:
     """Return all points; in an order that mixes the workflows."""
-    points = kill_points(clean, seed)
+    points = [*kill_points(clean, seed), *zombie_points(clean, seed), *stream_points(clean), *removal_points()]
+    points += outage_points(clean)
     Random(seed).shuffle(points)
     return points
 
@@ -40,13 +45,3 @@ def killed(clean: Clean, effect: str, position: Position, seed: int, slots: Slot
         compare(report, clean)
         slot.worn = slot.worn or bool(report.broken)
     return report
-
-
-def compare(report: Report, clean: Clean) -> None:
-    """Add what is not as it is when nothing goes wrong (I16)."""
-    if not report.end:
-        return
-    end = flat(report.end)
-    for path, value in clean.end.items():
-        if end.get(path) != value:
-            report.broken.append(Broken("I16", f"{path} is {end.get(path)}, and {value} when nothing goes wrong"))

@@ -116,6 +116,13 @@ class Operator(OperatorProcess):
         self._kept = False
         self.strike()
 
+    def end_in_good_order(self) -> None:
+        """Ask it to end (SIGTERM); it is begun again once it has ended."""
+        with self._lock:
+            self._struck = True
+            self._running().send_signal(signal.SIGTERM)
+        self._tell("stopped")
+
     def freeze(self) -> None:
         """Stop it where it stands (SIGSTOP)."""
         self._running().send_signal(signal.SIGSTOP)
@@ -152,12 +159,10 @@ def socket_holder(port: int, operators: Sequence[Operator]) -> str:
     living = [operator for operator in operators if operator.pid]
     if len(living) == 1:
         return living[0].process
-    inode = _inode_of(port)
+    wanted = f"socket:[{_inode_of(port)}]"
     for operator in living:
         with suppress(OSError):
-            if any(
-                str(entry.readlink()) == f"socket:[{inode}]" for entry in Path(f"/proc/{operator.pid}/fd").iterdir()
-            ):
+            if any(str(entry.readlink()) == wanted for entry in Path(f"/proc/{operator.pid}/fd").iterdir()):
                 return operator.process
     return ""
 

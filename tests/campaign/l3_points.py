@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.campaign.l3_book import Book
-from tests.campaign.l3_checks import Broken
 from tests.campaign.l3_run import Report
 from tests.campaign.l3_slot import Slots
 
@@ -23,12 +22,14 @@ class Point:
         run: plays it, in a place of its choice.
         weight: how many operators it has at once.
         fresh: whether it wants a place of its own.
+        alone: whether nothing else may go on meanwhile.
     """
 
     id: str
     run: Callable[[Slots], Report]
     weight: int = 1
     fresh: bool = False
+    alone: bool = False
 
     @property
     def kind(self) -> str:
@@ -42,30 +43,32 @@ def result_of(point: Point, slots: Slots, book: Book) -> Mapping[str, Any]:
     if known is not None and known["verdict"] != "missed":
         return known
     began = time.monotonic()
+    report, hindrance = Report(), ""
     for _try in range(TRIES):
-        report = _attempted(point, slots)
+        report, hindrance = _attempted(point, slots)
         if report.struck or report.broken:
             break
     verdict = "broken" if report.broken else "held" if report.struck else "missed"
-    broken = [list(entry) for entry in report.broken]
-    return book.enter(point.id, verdict=verdict, broken=broken, seconds=round(time.monotonic() - began, 1))
+    facts = {"broken": [list(entry) for entry in report.broken], **({"hindrance": hindrance} if hindrance else {})}
+    return book.enter(point.id, verdict=verdict, seconds=round(time.monotonic() - began, 1), **facts)
 
 
-def _attempted(point: Point, slots: Slots) -> Report:
+def _attempted(point: Point, slots: Slots) -> tuple[Report, str]:
+    """Return what came of one try; or, where it could not be played to its end, an empty report and why."""
     try:
-        return point.run(slots)
+        return point.run(slots), ""
     except Exception as error:  # noqa: BLE001 - whatever it is, the other points are tested, too
-        return Report(broken=[Broken("I12", f"it could not be played: {type(error).__name__}: {error}")])
+        return Report(), f"{type(error).__name__}: {error}"
 
 
 def results_of(points: Iterable[Point], slots: Slots, book: Book, at_once: int) -> list[Mapping[str, Any]]:
     """Return the entries about all points; so many operators run at the same moment, at the most."""
     entries: list[Mapping[str, Any]] = []
-    batches: dict[tuple[bool, int], list[Point]] = {}
+    batches: dict[tuple[bool, bool, int], list[Point]] = {}
     for point in points:
-        batches.setdefault((point.fresh, point.weight), []).append(point)
-    for (_fresh, weight), batch in sorted(batches.items()):
-        with ThreadPoolExecutor(max(1, at_once // weight)) as pool:
+        batches.setdefault((point.alone, point.fresh, point.weight), []).append(point)
+    for (alone, _fresh, weight), batch in sorted(batches.items()):
+        with ThreadPoolExecutor(1 if alone else max(1, at_once // weight)) as pool:
             entries += pool.map(lambda point: result_of(point, slots, book), batch)
         slots.close_free()
     return entries

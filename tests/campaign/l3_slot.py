@@ -100,7 +100,7 @@ class Slot:
 
     def wait_operator(self) -> None:
         """Return once the operator is ready."""
-        wait_for("an operator that is ready", self.operator.is_ready, PATIENCE_SECONDS)
+        wait_for("an operator that is ready", self.operator.is_ready, PATIENCE_SECONDS, lambda: self.log()[-1500:])
 
     def log(self) -> str:
         """Return what its operators have printed."""
