@@ -155,6 +155,16 @@ class TestNothingIsTouched:
         ground.api._listeners.append(ground._watch)
         await self.untouched(ground, machine)
 
+    async def test_whose_object_was_let_go_since_the_last_list(self, ground: Ground) -> None:
+        ground.a_provider(sweep=SWEEP)
+        instance = ground.an_instance("trainer-0", machine=ground.a_machine("trainer-0"))
+        await ground.run(PERIOD / 2)
+        for machine in ground.gateway.fleet.machines():
+            ground.gateway.fleet.vanish(machine)
+        ground.api.delete(INSTANCES, "team-a", instance.name)
+        await ground.run(LONG)
+        assert (orphans(ground), ground.reasons.count("OrphanFound")) == ([], 0)
+
     async def test_that_another_object_records(self, ground: Ground) -> None:
         """Adopted by a person: its tag goes on naming the owner who is gone."""
         ground.a_provider(sweep=DELETE)

@@ -80,7 +80,6 @@ class Sweeping:
     """What one process knows of the sweep of one provider. Losing it only makes it wait longer."""
 
     judged_at: float | None = None  # when the last sweep was made; the first pass counts as one
-    judged_list: float = -1e9  # when the list began that it was made on
     done: bool = False  # at least one sweep was made, so that status says what this process has seen
     orphans: dict[str, Orphan] = field(default_factory=dict)
     too_many: bool = False

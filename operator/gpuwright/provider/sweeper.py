@@ -90,11 +90,14 @@ class Sweeper:
         return self.due_at(account) if list_at is None else list_at
 
     def list_at(self, account: Account) -> float | None:
-        """Return when a list is wanted for it; None where the newest one will do, or the polls bring one anyway."""
+        """Return when a list is wanted for it; None where the newest one will do.
+
+        One from before the sweep was due will not: where nobody polls, it shows what has ended properly since.
+        """
         due = self.due_at(account)
         if due is None or account.spec is None:
             return None
-        if account.snapshot is not None and account.snapshot.began > account.sweep.judged_list:
+        if account.snapshot is not None and account.snapshot.began >= due:
             return None
         # A list that fails is not asked for again at once.
         return max(due, account.list_began + account.spec.poll.period_seconds)
@@ -109,9 +112,9 @@ class Sweeper:
         due, spec, snapshot = self.due_at(account), account.spec, account.snapshot
         if due is None or now < due or spec is None or snapshot is None or not account.reachable:
             return
-        if snapshot.began <= account.sweep.judged_list or account.credentials.rejected:
+        if snapshot.began < due or account.credentials.rejected:
             return
-        account.sweep.judged_at, account.sweep.judged_list = now, snapshot.began
+        account.sweep.judged_at = now
         await self._ledgers.judge(account, spec, snapshot)
         await self._judge_orphans(account, spec, snapshot)
         account.sweep.done = True
