@@ -22,6 +22,17 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """A Secret that a process of the operator has asked for."""
+
+    at: float
+    process: str
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """A request whose first byte has left for the provider."""
 
@@ -91,7 +102,7 @@ class Faulted:
     begins: bool
 
 
-Event = Written | Sent | Received | Billing | Logged | Restarted | Faulted
+Event = Written | Read | Sent | Received | Billing | Logged | Restarted | Faulted
 
 
 @dataclass(slots=True)

@@ -1,0 +1,65 @@
+"""Tries one point of L1 after another; what a workflow leads to undisturbed is found out once."""
+
+from dataclasses import dataclass
+
+from tests.campaign.l1_points import Confluent, Crash, Point, Struck
+from tests.campaign.l1_provider import CLASSES
+from tests.campaign.l1_run import Ran, reference_of, run_once
+from tests.campaign.l1_workflows import CONFLUENCES, WORKFLOWS, Workflow, life_cycles
+from tests.campaign.l1_world import Plan
+from tests.campaign.oracle import Reference, confluence
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a point has shown. `effects` were made in all, `struck` is how many calls a fault struck."""
+
+    broken: tuple[tuple[str, str], ...]
+    effects: int
+    struck: int
+    run: Ran
+
+
+class Bench:
+    """Runs points with one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._known: dict[tuple[str, str], tuple[Ran, Reference]] = {}
+
+    def recorded(self, traits: str, name: str, workflow: Workflow) -> tuple[Ran, Reference]:
+        """Return the undisturbed run of a workflow, and how it ends."""
+        if (traits, name) not in self._known:
+            self._known[traits, name] = reference_of(workflow, CLASSES[traits], self._seed)
+        return self._known[traits, name]
+
+    def tried(self, point: Point) -> Result:
+        """Run one point."""
+        match point:
+            case Crash():
+                return self._disturbed(point.traits, point.workflow, WORKFLOWS[point.workflow], point.plan)
+            case Struck():
+                return self._disturbed(point.traits, "life-cycles", life_cycles, point.plan)
+            case Confluent():
+                return self._both_ways(point)
+
+    def _disturbed(self, traits: str, name: str, workflow: Workflow, plan: Plan) -> Result:
+        _run, reference = self.recorded(traits, name, workflow)
+        counts = _is_countable(traits, plan)
+        ran = run_once(workflow, CLASSES[traits], plan, self._seed, reference, counts=counts)
+        return Result(ran.broken, len(ran.world.effects), ran.world.struck, ran)
+
+    def _both_ways(self, point: Confluent) -> Result:
+        one, other = (run_once(way, CLASSES[point.traits], Plan(), self._seed) for way in CONFLUENCES[point.ways])
+        words = confluence(one.world.trace, other.world.trace)
+        broken = (*one.broken, *other.broken, *(("I17", difference) for difference in words))
+        return Result(broken, len(one.world.effects), 0, one)
+
+
+def _is_countable(traits: str, plan: Plan) -> bool:
+    """Return whether the disturbed run makes as many machines as the undisturbed one.
+
+    Not where nothing can be read: a lost create is settled there by deleting what it may have made. Not under faults of
+    the matrix either: an object that is deleted before its create comes through has had no machine.
+    """
+    return CLASSES[traits].reads and plan.fault is None

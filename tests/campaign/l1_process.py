@@ -1,0 +1,105 @@
+"""One process of the operator, assembled by __main__, without kopf and HTTP: it lives in a world and can be killed."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from contextvars import Context, ContextVar, copy_context
+from typing import Any, Protocol
+
+from tests.engine.virtual_loop import LoopClock
+
+from gpuwright.__main__ import _Assembly
+from gpuwright.kube.client import KubeClient
+from gpuwright.model.resources import OURS
+from gpuwright.settings import parse_settings
+from gpuwright.telemetry import Metrics
+
+OPERATORS = "gpuwright-system"
+CLUSTER = "cluster-uid"
+
+PROCESS: "ContextVar[Process | None]" = ContextVar("process", default=None)
+
+
+class Api(Protocol):
+    """The API server as a process reaches it."""
+
+    async def request(self, process: "Process", method: str, path: str, **rest: Any) -> dict[str, Any]:
+        """Return the answer to a request. Raises ApiError."""
+
+    def bodies(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return kind and body of all objects of ours: the list that a watch begins with."""
+
+
+class Door(KubeClient):
+    """The way of one process to the API server."""
+
+    def __init__(self, process: "Process", api: Api) -> None:
+        self._process = process
+        self._api = api
+
+    async def _request(self, method: str, path: str, **rest: Any) -> dict[str, Any]:
+        return await self._api.request(self._process, method, path, **rest)
+
+
+class Process:
+    """One process. What it begins carries its context, so that a kill finds all of it."""
+
+    def __init__(self, api: Api, number: int, seed: int) -> None:
+        self.name = f"operator-{number}"
+        self.alive = True
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.metrics = Metrics()
+        self._api = api
+        self._watches = False
+        self.context: Context = copy_context()
+        self.context.run(PROCESS.set, self)
+        self._assembly = self.context.run(self._assemble, seed)
+
+    def _assemble(self, seed: int) -> _Assembly:
+        settings = parse_settings([f"--namespace={OPERATORS}", f"--cluster-id={CLUSTER}"], {})
+        door = Door(self, self._api)
+        made = _Assembly(settings, LoopClock(), door, door, self.metrics, CLUSTER)
+        made._random.seed(f"{seed} {self.name}")
+        return made
+
+    def begin(self) -> None:
+        """Start the process."""
+        asyncio.get_running_loop().create_task(self._run(), context=self.context)
+
+    async def _run(self) -> None:
+        """Do what _Assembly.run does, but for the HTTP server and kopf, whose watch begins with a list."""
+        operator = self._assembly._operator
+        await operator.resync()
+        self._assembly._check_cluster()
+        operator.start()
+        self._watches = True
+        for kind, body in self._api.bodies():
+            operator.feed(kind, None, body)
+
+    def feed(self, kind: str, event: str, body: Mapping[str, Any]) -> None:
+        """Show the process a change, as its watch does."""
+        if self.alive and self._watches and kind in {resource.kind for resource in OURS}:
+            self._assembly._operator.feed(kind, event, body)
+
+    def kill(self) -> None:
+        """Throw the process away: nothing of it runs on, and nothing that it holds is kept."""
+        self.alive = False
+        engine = self._assembly._engine
+        engine._closed = True
+        for key in list(engine._timers):
+            engine._cancel_timer(key)
+        for task in self.tasks:
+            task.cancel()
+
+
+def task_of_its_process(
+    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], context: Context | None = None
+) -> asyncio.Task[Any]:
+    """Make a task that its process knows of; none is begun by a process that is dead."""
+    process = context.get(PROCESS) if context is not None else PROCESS.get()
+    task = asyncio.Task(work, loop=loop, context=context)
+    if process is not None:
+        process.tasks.add(task)
+        task.add_done_callback(process.tasks.discard)
+        if not process.alive:
+            task.cancel()
+    return task

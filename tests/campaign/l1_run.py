@@ -1,0 +1,110 @@
+"""One run: a workflow under a plan, from the first write to rest, and what was broken on the way."""
+
+import asyncio
+from dataclasses import dataclass
+
+from tests.campaign.invariants import broken_by
+from tests.campaign.invariants_conduct import CONVERGE_SECONDS, QUIET_SECONDS, why_restless
+from tests.campaign.l1_person import Person
+from tests.campaign.l1_process import task_of_its_process
+from tests.campaign.l1_provider import Traits
+from tests.campaign.l1_workflows import Workflow
+from tests.campaign.l1_world import Plan, World, connected
+from tests.campaign.oracle import Reference, learnt
+from tests.campaign.trace import Logged
+from tests.engine.virtual_loop import VirtualLoop
+
+PACE_SECONDS = 10.0
+TICK_SECONDS = 1e-7
+TAIL_SECONDS = QUIET_SECONDS + 40.0
+_DEFECTS = ("AssertionError", "KeyError", "TypeError", "ValueError", "AttributeError", "RuntimeError")
+
+
+class WorkingLoop(VirtualLoop):
+    """Virtual time in which looking at the clock takes a moment, as it does: no pass can wait for less than that."""
+
+    def time(self) -> float:
+        """See VirtualLoop."""
+        self._now += TICK_SECONDS
+        return super().time()
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a run has left."""
+
+    world: World
+    broken: tuple[tuple[str, str], ...]
+
+
+def run_once(
+    workflow: Workflow,
+    traits: Traits,
+    plan: Plan,
+    seed: int,
+    reference: Reference | None = None,
+    *,
+    counts: bool = True,
+) -> Ran:
+    """Return what a run has led to; compared with the undisturbed one where that is given."""
+    with asyncio.Runner(loop_factory=WorkingLoop) as runner:
+        world = runner.run(_played(workflow, traits, plan, seed, reference))
+    broken = broken_by(world.trace) + _defects(world)
+    if reference is not None:
+        broken += [("I16", words) for words in reference.differences(world.trace, counts=counts)]
+    return Ran(world, tuple(broken))
+
+
+def reference_of(workflow: Workflow, traits: Traits, seed: int) -> tuple[Ran, Reference]:
+    """Return the recording run, and how the workflow ends when nothing disturbs it."""
+    first = run_once(workflow, traits, Plan(), seed)
+    second = run_once(workflow, traits, Plan(), seed + 1)
+    return first, learnt(first.world.trace, second.world.trace)
+
+
+async def _played(workflow: Workflow, traits: Traits, plan: Plan, seed: int, reference: Reference | None) -> World:
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(task_of_its_process)  # type: ignore[arg-type]  # its stub wants a narrower coroutine
+    await asyncio.sleep(1.7 * (seed % 31))  # so that no two seeds write the same times
+    world = World(traits, plan, seed)
+    with connected(world):
+        world.begin()
+        await workflow(Person(world))
+        await _comes_to_rest(world, reference)
+        world.say_metrics()
+        if world.process is not None:
+            world.process.kill()
+        await asyncio.sleep(0)
+    return world
+
+
+async def _comes_to_rest(world: World, reference: Reference | None) -> None:
+    """Wait until all is as it should be and has been for a while, or until it should have been for long."""
+    since: float | None = None
+    begin = max(world.now, world.scene.disturbed_at)
+    while True:
+        begin = max(begin, world.scene.disturbed_at)
+        if _is_at_rest(world, reference):
+            since = world.now if since is None else since
+            if world.now - max(since, world.scene.changed_at) >= TAIL_SECONDS:
+                return
+        else:
+            since = None
+        if world.now - begin > CONVERGE_SECONDS + 2 * TAIL_SECONDS:
+            return
+        await asyncio.sleep(PACE_SECONDS)
+
+
+def _is_at_rest(world: World, reference: Reference | None) -> bool:
+    if world.flights or world.scene.faults or any(why_restless(world.scene, b) for b in world.scene.instances()):
+        return False
+    if any(machine.uid in world.scene.gone for machine in world.scene.machines):
+        return False
+    return reference is None or reference.is_reached(world.scene)
+
+
+def _defects(world: World) -> list[tuple[str, str]]:
+    """Return passes that raised what no provider and no API server can cause."""
+    said = [event for event in world.trace.events if isinstance(event, Logged) and "a pass failed" in event.text]
+    found = [event for event in said if any(f"\n{name}" in event.text for name in _DEFECTS)]
+    return [("I12", f"at {event.at:.3f} s a pass raised {event.text.splitlines()[-1]}") for event in found]
