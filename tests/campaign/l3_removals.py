@@ -116,9 +116,28 @@ RACES = (
     _race("namespace-while-no-operator-runs", _NAMESPACE.end, _namespace, _leave),
     _race("namespace-while-the-gateway-is-silent", _NAMESPACE.end, _silence, _namespace, _speech),
     _race("uninstall-under-a-deletion", _REMOVAL.end, _instance, _leave, _provider, _secret),
-    _race("good-end-under-a-create", _REMOVAL.end, _create_slowly, _end_in_good_order, _instance, _provider, _secret),
+    _race(
+        "good-end-under-a-create",
+        _REMOVAL.end,
+        _create_slowly,
+        _end_in_good_order,
+        _instance,
+        _provider,
+        _secret,
+        prepare=_nothing,
+    ),
     _race("wanted-though-all-else-goes", _REMOVAL.end, _secret, _provider, _stays, _kill, _stays, _instance),
-    _race("provider-under-a-create", _REMOVAL.end, _create_slowly, _provider, _secret, _kill, _stays, _instance),
+    _race(
+        "provider-under-a-create",
+        _REMOVAL.end,
+        _create_slowly,
+        _provider,
+        _secret,
+        _kill,
+        _stays,
+        _instance,
+        prepare=_nothing,
+    ),
 )
 
 
