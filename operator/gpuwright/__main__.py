@@ -16,12 +16,14 @@ from uuid import uuid4
 from gpuwright import handlers
 from gpuwright.engine.queue import Engine
 from gpuwright.http_server import HttpServer
+from gpuwright.instance.calls import ProviderCalls
 from gpuwright.instance.effects import Effects
 from gpuwright.instance.observer import Observer
 from gpuwright.instance.reconciler import InstanceReconciler
 from gpuwright.instance.secrets import SecretReader
 from gpuwright.instance.sending import Sending
 from gpuwright.instance.vanished import Vanished
+from gpuwright.instance.window import SendWindow
 from gpuwright.instance.writer import StatusWriter
 from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import ApiError, Forbidden, KubeClient
@@ -81,7 +83,8 @@ def main() -> None:
 
 
 def _run(program: Coroutine[Any, Any, None]) -> None:
-    # Bodies live long and hold no cycles: with the default thresholds the collector walks over all of them all the time.
+    # Bodies live long and hold no cycles: with the default thresholds the collector walks over all of them again
+    # and again.
     gc.set_threshold(50_000, 20, 20)
     if sys.platform == "win32":
         asyncio.run(program)
@@ -180,6 +183,7 @@ class _Assembly:
     def _build_instances(self) -> InstanceReconciler:
         writer = StatusWriter(self._client, self._urgent, self._cache, self._metrics)
         sending = Sending(self._observer, writer, self._desk, self._recorder, self._clock, self._metrics)
+        window = SendWindow(self._observer, self._clock)
         effects = Effects(
             self._client,
             self._cache,
@@ -187,6 +191,8 @@ class _Assembly:
             writer,
             self._desk,
             sending,
+            ProviderCalls(self._observer, self._desk, window, self._clock),
+            window,
             self._recorder,
             self._clock,
             self._metrics,

@@ -8,9 +8,7 @@ from gpuwright.instance.actions import (
     Action,
     AskList,
     EnterLedger,
-    LookAt,
     Nothing,
-    Power,
     ReadLive,
     RemoveFinalizer,
     Terminate,
@@ -19,7 +17,6 @@ from gpuwright.instance.actions import (
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.witness import Witness
 from gpuwright.model.conditions import Reason
-from gpuwright.model.errors import Rejected, Unknown
 from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.names import FINALIZER_MACHINE
 
@@ -46,96 +43,6 @@ async def seen_by(stage: Stage) -> Observation:
     seen = await stage.observer.observe(KEY)
     assert seen is not None
     return seen
-
-
-async def test_a_terminate_without_arms_is_not_called() -> None:
-    stage = await a_running_stage()
-    _delay, knows = await act(stage, TERMINATE)
-    assert (stage.desk.calls, knows.terminated) == ([], {})
-
-
-async def test_a_live_read_opens_the_window_for_a_terminate() -> None:
-    stage = await a_running_stage()
-    _delay, knows = await act(stage, ReadLive(), TERMINATE)
-    assert stage.desk.calls == [f"delete {N}"]
-    assert (knows.terminated, knows.tries) == ({N: stage.clock.monotonic()}, 0)
-
-
-@pytest.mark.parametrize(
-    ("late", "called"),
-    [
-        pytest.param(1.9, True, id="just before"),
-        pytest.param(2.0, False, id="at"),
-        pytest.param(2.1, False, id="after"),
-    ],
-)
-async def test_a_terminate_after_its_window_is_not_called_and_wants_a_fresh_read(late: float, called: bool) -> None:
-    stage = await a_running_stage()
-    await act(stage, ReadLive())
-    stage.clock.advance(late)
-    _delay, knows = await act(stage, TERMINATE)
-    assert bool(stage.desk.calls) is called
-    assert (knows.armed is not None) is called
-
-
-async def test_a_refused_terminate_counts_as_tried_only() -> None:
-    stage = await a_running_stage()
-    stage.desk.refusals.append(Unknown("502"))
-    _delay, knows = await act(stage, ReadLive(), TERMINATE)
-    assert (set(knows.terminate_tried), knows.terminated, knows.tries) == ({N}, {}, 1)
-
-
-async def test_not_found_is_no_accepted_terminate() -> None:
-    stage = await a_running_stage()
-    stage.desk.machines.clear()
-    _delay, knows = await act(stage, ReadLive(), TERMINATE)
-    assert (set(knows.terminate_tried), knows.terminated) == ({N}, {})
-
-
-async def test_a_live_read_of_an_object_that_is_gone_opens_nothing() -> None:
-    stage = await a_running_stage()
-    seen = await seen_by(stage)
-    stage.delete(by_force=True)
-    await stage.effects.act(seen, ReadLive())
-    assert stage.observer.witness(seen.instance).armed is None
-    assert stage.cache.get(KEY) is None
-
-
-async def test_a_power_call_takes_its_arms_along() -> None:
-    stage = await a_running_stage()
-    _delay, knows = await act(stage, ReadLive(), Power(REF, N, on=False))
-    assert stage.desk.calls == [f"power {N} False"]
-    assert (knows.armed, knows.powered_at, stage.desk.asked_lists) == (None, stage.clock.monotonic(), 1)
-
-
-async def test_a_power_call_without_an_open_window_is_not_made() -> None:
-    stage = await a_running_stage()
-    _delay, knows = await act(stage, Power(REF, N, on=False))
-    assert (stage.desk.calls, knows.powered_at) == ([], -1e9)
-
-
-@pytest.mark.parametrize(("on", "refused"), [(True, "no host"), (False, "")], ids=["on", "off"])
-async def test_only_a_refused_start_is_remembered_as_refused_for_good(on: bool, refused: str) -> None:
-    stage = await a_running_stage()
-    stage.desk.refusals.append(Rejected("no host", Reason.REQUEST_REJECTED))
-    _delay, knows = await act(stage, ReadLive(), Power(REF, N, on=on))
-    assert knows.power_refused == refused
-
-
-async def test_a_look_is_remembered() -> None:
-    stage = await a_running_stage()
-    stage.clock.advance(1)
-    _delay, knows = await act(stage, LookAt(REF, N))
-    assert knows.trail(N).looked == stage.clock.monotonic()
-
-
-async def test_an_absence_that_does_not_count_is_not_remembered_as_one() -> None:
-    stage = await a_running_stage()
-    stage.desk.machines.clear()
-    stage.desk.changes = {"absence_counts": False}
-    stage.clock.advance(1)
-    _delay, knows = await act(stage, LookAt(REF, N))
-    assert (knows.trail(N).absences, knows.trail(N).looked) == ((), stage.clock.monotonic())
 
 
 async def test_a_list_is_asked_for_once() -> None:

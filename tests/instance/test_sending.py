@@ -22,12 +22,14 @@ from tests.kube.fake_api import Body, FakeApi, an_instance
 
 from gpuwright.adapters.contract import Created, Deletion, Gate, NotAsked
 from gpuwright.adapters.desk import LedgerEntry, LedgerFull
+from gpuwright.instance.calls import ProviderCalls
 from gpuwright.instance.effects import Effects
 from gpuwright.instance.observer import Observer
 from gpuwright.instance.reconciler import InstanceReconciler
 from gpuwright.instance.secrets import SecretReader
 from gpuwright.instance.sending import Sending
 from gpuwright.instance.vanished import Vanished
+from gpuwright.instance.window import SendWindow
 from gpuwright.instance.writer import StatusWriter
 from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import Conflict, NoAnswer
@@ -156,6 +158,7 @@ class Stage:
             forget=self.observer.forget,
             spawn=self.spawned.append,
         )
+        window = SendWindow(self.observer, self.clock)
         self.effects = Effects(
             self.api,
             self.cache,
@@ -163,6 +166,8 @@ class Stage:
             self.writer,
             self.desk,
             sending,
+            ProviderCalls(self.observer, self.desk, window, self.clock),
+            window,
             recorder,
             self.clock,
             self.metrics,

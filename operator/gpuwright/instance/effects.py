@@ -2,14 +2,12 @@
 knows.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
 
-from gpuwright.adapters.contract import Deletion, Gate
 from gpuwright.adapters.desk import LedgerEntry, LedgerFull, ProviderDesk
 from gpuwright.instance.actions import (
     Action,
@@ -27,25 +25,25 @@ from gpuwright.instance.actions import (
     Terminate,
     Wait,
 )
+from gpuwright.instance.calls import ProviderCalls
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.observer import Observer, is_taken_over
+from gpuwright.instance.observer import Observer
 from gpuwright.instance.report import status_of
 from gpuwright.instance.rules.decide import decide
 from gpuwright.instance.sending import Sending
 from gpuwright.instance.vanished import Vanished
-from gpuwright.instance.witness import Armed, Witness
+from gpuwright.instance.window import SendWindow
+from gpuwright.instance.witness import Armed
 from gpuwright.instance.writer import RecordNotKept, StatusWriter
 from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import KubeClient, NotFound
 from gpuwright.kube.events import Recorder
 from gpuwright.model.clock import Clock
 from gpuwright.model.conditions import Reason
-from gpuwright.model.errors import Blind, ProviderError, Rejected
 from gpuwright.model.event_reasons import EventReason
-from gpuwright.model.machine import COMING_UP, MachineState, Present, Sighting
+from gpuwright.model.machine import COMING_UP, MachineState
 from gpuwright.model.memory import ProviderRef
 from gpuwright.model.names import FINALIZER_MACHINE
-from gpuwright.model.provider_view import SEND_WINDOW_SECONDS
 from gpuwright.model.resources import INSTANCES, Key
 from gpuwright.model.times import age_since
 from gpuwright.telemetry import Metrics
@@ -53,10 +51,8 @@ from gpuwright.telemetry import Metrics
 log = logging.getLogger(__name__)
 
 LIST_PATIENCE_SECONDS = 30.0  # whoever waits for a list looks again after this, should its wake-up get lost
-BLIND_PAUSE_SECONDS = 5.0
 OUTDATED_CRD_SECONDS = 60.0
 LEDGER_FULL_SECONDS = 60.0  # a person has to make room
-ANNOUNCEMENTS = 8  # writes and reads at once after which something must leave within the window
 
 _WARNINGS = frozenset(
     {
@@ -80,6 +76,8 @@ class Effects:
         writer: StatusWriter,
         desk: ProviderDesk,
         sending: Sending,
+        calls: ProviderCalls,
+        window: SendWindow,
         recorder: Recorder,
         clock: Clock,
         metrics: Metrics,
@@ -91,12 +89,13 @@ class Effects:
         self._writer = writer
         self._desk = desk
         self._sending = sending
+        self._calls = calls
+        self._window = window
         self._recorder = recorder
         self._clock = clock
         self._metrics = metrics
         self._vanished = vanished
         self._reserved: dict[Key, ProviderRef] = {}
-        self._announcing = asyncio.Semaphore(ANNOUNCEMENTS)
 
     async def act(self, seen: Observation, action: Action) -> float | None:
         """Carry out one action. Raises ApiError where a write was not made, as far as we know."""
@@ -104,16 +103,16 @@ class Effects:
             case Record():
                 return await self._record(seen, action)
             case Send():
-                return await self._sending.send(seen, action, self._gate(seen))
+                return await self._sending.send(seen, action, self._window.gate(seen))
             case LookAt(provider, name):
-                return await self._look(seen, provider, name)
+                return await self._calls.look(seen, provider, name)
             case AskList(provider):
                 self._desk.ask_list(provider, seen.instance.key)
                 return LIST_PATIENCE_SECONDS
             case Terminate(provider, name):
-                return await self._terminate(seen, provider, name)
+                return await self._calls.terminate(seen, provider, name)
             case Power(provider, name, on):
-                return await self._power(seen, provider, name, on=on)
+                return await self._calls.power(seen, provider, name, on=on)
             case EnterLedger():
                 return await self._enter(seen, action)
             case _:
@@ -126,7 +125,7 @@ class Effects:
             case RemoveFinalizer():
                 await self._release(seen, action)
             case ReadLive():
-                await self._read_live(seen)
+                await self._calls.read_live(seen)
             case Wait() | Nothing() | _:
                 raise AssertionError(f"{type(action).__name__} is no effect")
         return None
@@ -158,10 +157,10 @@ class Effects:
         return None
 
     async def _announce(self, seen: Observation, action: Record) -> Armed | None:
-        async with self._announcing:
+        async with self._window.turn:
             # The window is counted from before the write leaves: its answer may be late. Not from before our own queue,
             # or in a burst every window would be over before its write is made.
-            armed = self._armed(action)
+            armed = self._window.for_record(action)
             await self._writer.announce(seen, self._status_after(seen, action, armed))
         return armed
 
@@ -172,15 +171,6 @@ class Effects:
             return False
         self._reserved[key] = seen.ref
         return True
-
-    def _armed(self, action: Record) -> Armed | None:
-        if action.arms is Arms.NOTHING or action.memory.launch is None:
-            return None
-        return self._window(action.memory.launch.send, destructive=action.arms is Arms.DESTRUCTION)
-
-    def _window(self, send: int, *, destructive: bool) -> Armed:
-        wall = self._clock.wall().timestamp()
-        return Armed(send, self._clock.boottime() + SEND_WINDOW_SECONDS, wall + SEND_WINDOW_SECONDS, destructive)
 
     def _status_after(self, seen: Observation, action: Record, armed: Armed | None) -> dict[str, Any]:
         """Return the status with the new memory, described as the next decision will see it."""
@@ -226,66 +216,6 @@ class Effects:
         names = ",".join(seen.memory.names)
         log.info(note, extra={"instance": str(seen.instance.key), "event": str(reason), "names": names})
 
-    async def _look(self, seen: Observation, provider: ProviderRef, name: str) -> float | None:
-        view = seen.providers.get(provider)
-        if view is not None and not view.capabilities.reads:
-            # Here a look is a delete: only on a fresh read of the object, and within its window.
-            await self._read_live(seen)
-        try:
-            began, sighting = await self._desk.look(
-                provider, seen.instance.key, name, self._gate(seen, destructive=True)
-            )
-        except Blind:
-            pace = float(view.spec.poll.period_seconds) if view else BLIND_PAUSE_SECONDS
-            return min(BLIND_PAUSE_SECONDS, pace)
-        counts = view is None or (view.absence_counts and seen.memory.machine_id not in view.mass_absent)
-        witness = self._observer.witness(seen.instance)
-        uid = _wanted_owner(seen, sighting)
-        self._observer.remember(seen.instance, witness.after_look(name, began, sighting, uid, counts=counts))
-        return None
-
-    async def _terminate(self, seen: Observation, provider: ProviderRef, name: str) -> float | None:
-        now = self._clock.monotonic()
-        witness = self._observer.witness(seen.instance)
-        witness = replace(witness, terminate_tried={**witness.terminate_tried, name: now}, tries=witness.tries + 1)
-        try:
-            answer = await self._desk.delete(provider, seen.instance.key, name, self._gate(seen, destructive=True))
-        except ProviderError as error:
-            log.info(
-                "a terminate was not accepted",
-                extra={"instance": str(seen.instance.key), "names": name, "error": error.message},
-            )
-        else:
-            if answer is Deletion.ACCEPTED:
-                accepted = {**witness.terminated, name: self._clock.monotonic()}
-                witness = replace(witness, terminated=accepted, tries=0)
-        self._observer.remember(seen.instance, self._disarmed_if_late(seen, witness))
-        return None
-
-    def _disarmed_if_late(self, seen: Observation, witness: Witness) -> Witness:
-        """A window that is over needs a fresh read before the next call."""
-        return witness if self._gate(seen, destructive=True)() else replace(witness, armed=None)
-
-    async def _power(self, seen: Observation, provider: ProviderRef, name: str, *, on: bool) -> float | None:
-        gate = self._gate(seen, destructive=True)
-        if not gate():
-            # The window of the write that announced it was over while it waited its turn: a fresh read opens another.
-            self._observer.remember(seen.instance, replace(self._observer.witness(seen.instance), armed=None))
-            return None
-        witness = replace(self._observer.witness(seen.instance), powered_at=self._clock.monotonic(), powered_on=on)
-        try:
-            await self._desk.power(provider, seen.instance.key, name, gate, on=on)
-        except Rejected as error:
-            if on:
-                witness = replace(witness, power_refused=error.message)
-        except ProviderError as error:
-            log.info(
-                "a power call was not accepted", extra={"instance": str(seen.instance.key), "error": error.message}
-            )
-        self._observer.remember(seen.instance, replace(witness, armed=None))
-        self._desk.ask_list(provider, seen.instance.key)
-        return None
-
     async def _enter(self, seen: Observation, action: EnterLedger) -> float | None:
         entry = LedgerEntry(
             names=action.names,
@@ -303,15 +233,6 @@ class Effects:
         witness = replace(self._observer.witness(seen.instance), ledger_written=True)
         self._observer.remember(seen.instance, witness)
         return None
-
-    async def _read_live(self, seen: Observation) -> None:
-        armed_for = seen.launch.send if seen.launch else 0
-        async with self._announcing:
-            window = self._window(armed_for, destructive=True)
-            body = await self._observer.read_live(seen.instance.key)
-        if body is None or body["metadata"]["uid"] != seen.instance.owner.uid:
-            return
-        self._observer.remember(seen.instance, replace(self._observer.witness(seen.instance), armed=window))
 
     async def _finalizers(self, seen: Observation, *, add: bool) -> Mapping[str, Any]:
         body = seen.instance.body
@@ -333,28 +254,10 @@ class Effects:
             self._metrics.forgotten.labels(_provider_label(seen, seen.ref)).inc()
         self.event(seen, action.event, action.proof)
 
-    def _gate(self, seen: Observation, *, destructive: bool = False) -> Gate:
-        """Return the check made right before the first byte: announced, and the window open on both clocks."""
 
-        def is_open() -> bool:
-            armed = self._observer.witness(seen.instance).armed
-            if armed is None or armed.destructive is not destructive:
-                return False
-            return self._clock.boottime() < armed.boottime and self._clock.wall().timestamp() < armed.wall
-
-        return is_open
-
-
-def _wanted_owner(seen: Observation, sighting: Sighting) -> str:
-    """Return the owner that a machine under one of our names must be tagged with to be ours."""
-    if isinstance(sighting, Present) and is_taken_over(seen.instance, sighting.machine):
-        return sighting.machine.owner_uid
-    return seen.instance.owner.uid
+def _visible(seen: Observation) -> float:
+    return max((view.visible_seconds for view in seen.providers.values()), default=0.0)
 
 
 def _provider_label(seen: Observation, ref: ProviderRef) -> str:
     return str(ref.key(seen.instance.key.namespace))
-
-
-def _visible(seen: Observation) -> float:
-    return max((view.visible_seconds for view in seen.providers.values()), default=0.0)

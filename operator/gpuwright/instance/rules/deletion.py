@@ -28,7 +28,6 @@ from gpuwright.model.instance_spec import DeletionPolicy
 from gpuwright.model.memory import EndingReason, Launch, Outcome
 from gpuwright.model.provider_view import ProviderView
 
-
 UNKNOWN_ACCOUNT = (
     "the credentials have changed, and no machine on record has shown with the new ones: nothing counts as gone before "
     "one does, or a person sets gpuwright.dev/reconcile-requested-at on the provider"
