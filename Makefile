@@ -44,6 +44,11 @@ e2e: $(READY)  ## run the end-to-end tests only (about 6 minutes)
 unit: $(READY)  ## run the tests that need no control plane
 	@$(BIN)/pytest -m 'not cluster' $(ARGS)
 
+.PHONY: campaign
+campaign: $(READY)  ## run the fault campaign (hours); LEVEL=L1 SEED=7 for a part of it
+	@$(BIN)/gpuwright-sandbox tools
+	@$(BIN)/python -m tests.campaign $(if $(LEVEL),--level $(LEVEL)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 .PHONY: check
 check: $(READY)  ## formats, lints, types, import contracts, generated files
 	@$(BIN)/ruff format --check .

@@ -36,6 +36,7 @@ from gpuwright.provider.account import Caller
 from gpuwright.provider.desk import Desk
 from gpuwright.provider.index import InstanceIndex
 from gpuwright.provider.keeper import Keeper
+from gpuwright.provider.looker import Looker
 from gpuwright.provider.reconciler import ProviderReconciler
 from gpuwright.provider.sweeper import Sweeper
 from gpuwright.settings import BadSettings, Settings, parse_settings
@@ -221,18 +222,27 @@ class _Assembly:
             cluster=self._cluster,
             watched=self._settings.watch_namespaces,
         )
-        return ProviderReconciler(
-            self._client,
+        looker = Looker(
             self._cache,
             self._index,
-            self._desk,
-            keeper,
             sweeper,
             self._caller,
             self._recorder,
             self._clock,
             self._metrics,
             mark=self._mark,
+        )
+        return ProviderReconciler(
+            self._client,
+            self._cache,
+            self._index,
+            self._desk,
+            keeper,
+            looker,
+            sweeper,
+            self._recorder,
+            self._clock,
+            self._metrics,
         )
 
     def _mark(self, key: Key) -> None:

@@ -6,6 +6,8 @@ from ipaddress import ip_network
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from tests.adapters.gateway_stage import GatewayStage
+from tests.adapters.raw_server import RawServer
 from tests.engine.manual_clock import ManualClock
 from tests.kube.fake_api import Body, FakeApi, a_cluster_provider, a_provider, an_instance
 
@@ -20,6 +22,7 @@ from gpuwright.provider.account import Account, Caller
 from gpuwright.provider.desk import Desk
 from gpuwright.provider.index import InstanceIndex
 from gpuwright.provider.keeper import Keeper
+from gpuwright.provider.looker import Looker
 from gpuwright.provider.reconciler import ProviderReconciler
 from gpuwright.provider.sweeper import Sweeper
 from gpuwright.telemetry import Metrics
@@ -110,12 +113,9 @@ class Ground:
             cluster=CLUSTER,
             watched=self._watched,
         )
-        self.reconciler = ProviderReconciler(
-            self.api,
+        looker = Looker(
             self.cache,
             self.index,
-            self.desk,
-            keeper,
             sweeper,
             caller,
             self.recorder,
@@ -123,11 +123,35 @@ class Ground:
             self.metrics,
             mark=self.marked.append,
         )
+        self.reconciler = ProviderReconciler(
+            self.api,
+            self.cache,
+            self.index,
+            self.desk,
+            keeper,
+            looker,
+            sweeper,
+            self.recorder,
+            self.clock,
+            self.metrics,
+        )
         self.cache.listen(self._follow)
         self.api._listeners = [self._watch]
         for resource in BY_KIND.values():
             for body in self.api.all(resource):
                 self.cache.put(resource.kind, body)
+
+    async def slow_pass(self, server: RawServer) -> float | None:
+        """Make one pass whose list is answered by a server of the test."""
+        account = self.account()
+        before = account.adapter
+        account.adapter = GatewayStage().adapter_for(url=server.url, dialect="Full", cluster=CLUSTER)
+        try:
+            return await self.reconcile()
+        finally:
+            if account.adapter is not None:
+                await account.adapter.close()
+            account.adapter = before
 
     def _watch(self, kind: str, event: str, body: Body) -> None:
         if kind not in BY_KIND:

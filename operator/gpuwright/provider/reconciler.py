@@ -3,7 +3,7 @@ status write.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gpuwright.kube.cache import ObjectCache
@@ -12,27 +12,23 @@ from gpuwright.kube.events import Recorder
 from gpuwright.kube.merge_patch import merge_patch
 from gpuwright.model.clock import Clock
 from gpuwright.model.conditions import ConditionType
-from gpuwright.model.errors import Blind
 from gpuwright.model.event_reasons import EventReason
-from gpuwright.model.machine import Machine, Snapshot
 from gpuwright.model.names import ANNOTATION_RECONCILE
-from gpuwright.model.provider_spec import ClusterProviderSpec, ProviderSpec
-from gpuwright.model.provider_view import longest_unsettled
+from gpuwright.model.provider_spec import ClusterProviderSpec
 from gpuwright.model.resources import BY_KIND, NAMESPACES, Key
-from gpuwright.provider.account import Account, Caller
+from gpuwright.provider.account import Account
 from gpuwright.provider.breaker import Breaker, BreakerState
 from gpuwright.provider.desk import Desk
-from gpuwright.provider.index import InstanceIndex, expected_in_lists
+from gpuwright.provider.index import InstanceIndex
 from gpuwright.provider.keeper import Keeper
+from gpuwright.provider.looker import Looker
 from gpuwright.provider.parsing import parse_provider
 from gpuwright.provider.report import provider_status
 from gpuwright.provider.sweeper import Sweeper
 from gpuwright.telemetry import Metrics
 
-LIST_SPACING_SECONDS = 1.0  # between lists that are asked for; polls come at the spec's period
 COUNT_SECONDS = 10.0  # between writes of the counts of instances
 RELEASE_SECONDS = 60.0  # without any instance, before the finalizers go; deleted ones are released at once
-REJECTED_SECONDS = 600.0
 
 log = logging.getLogger(__name__)
 
@@ -47,25 +43,22 @@ class ProviderReconciler:
         index: InstanceIndex,
         desk: Desk,
         keeper: Keeper,
+        looker: Looker,
         sweeper: Sweeper,
-        caller: Caller,
         recorder: Recorder,
         clock: Clock,
         metrics: Metrics,
-        *,
-        mark: Callable[[Key], None],
     ) -> None:
         self._client = client
         self._cache = cache
         self._index = index
         self._desk = desk
         self._keeper = keeper
+        self._looker = looker
         self._sweeper = sweeper
-        self._caller = caller
         self._recorder = recorder
         self._clock = clock
         self._metrics = metrics
-        self._mark = mark
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one provider one pass further; return the seconds until it wants to be looked at again, or None."""
@@ -75,11 +68,11 @@ class ProviderReconciler:
             if account is not None:
                 await self._keeper.drop(account)
                 self._metrics.drop_provider(str(key))
-                self._mark_instances(key)
+                self._looker.mark_instances(key)
             return None
         account = self._desk.account(key)
         await self._take_in(account, body)
-        await self._look(account)
+        await self._looker.look(account)
         await self._sweeper.judge(account)
         try:
             await self._guard(account, body)
@@ -99,7 +92,7 @@ class ProviderReconciler:
         standing = _standing(account)
         if standing != account.told:
             account.told = standing
-            self._mark_instances(account.key)
+            self._looker.mark_instances(account.key)
 
     async def _take_in(self, account: Account, body: Mapping[str, Any]) -> None:
         """Parse the spec, take over what an earlier process wrote, and read the Secret when it is time."""
@@ -147,7 +140,7 @@ class ProviderReconciler:
             account.absence = account.absence.confirm()
             account.confirmed_version = account.credentials.version
             account.probed_at = -1e9
-            self._mark_instances(account.key)
+            self._looker.mark_instances(account.key)
 
     async def _find_namespaces(self, account: Account) -> None:
         """Find out which of the namespaces that asked may use a cluster provider."""
@@ -163,7 +156,7 @@ class ProviderReconciler:
                 labels = await self._labels_of(name)
             account.namespaces[name] = allowed is not None and allowed.admit(name, labels)
         if account.namespaces != before:
-            self._mark_instances(account.key)
+            self._looker.mark_instances(account.key)
 
     async def _labels_of(self, namespace: str) -> Mapping[str, str]:
         """Return a namespace's labels; none where it is gone or may not be read: only the selector {} lets it in."""
@@ -173,134 +166,6 @@ class ProviderReconciler:
             log.info("a namespace could not be read", extra={"error": str(error)})
             return {}
         return found["metadata"].get("labels") or {}
-
-    async def _look(self, account: Account) -> None:
-        """Probe or list, whichever is due. A list that is answered is a probe, too."""
-        now = self._clock.monotonic()
-        adapter, spec = account.adapter, account.spec
-        if adapter is None or spec is None:
-            return
-        if account.credentials.rejected:
-            if now - account.probed_at >= REJECTED_SECONDS:
-                await self._probe(account)
-            return
-        if not account.breaker.closed:
-            if account.breaker.may_probe(now):
-                account.breaker = account.breaker.probing()
-                await self._probe(account)
-            return
-        if adapter.capabilities.reads and self._list_due(account, now):
-            await self._list(account)
-        elif not account.online or (
-            not self._is_polled(account) and now - account.probed_at >= spec.probe.period_seconds
-        ):
-            await self._probe(account)
-
-    def _is_polled(self, account: Account) -> bool:
-        """Return whether lists tell of the provider's health anyway."""
-        return account.adapter is not None and account.adapter.capabilities.reads and bool(self._index.of(account.key))
-
-    def _list_due(self, account: Account, now: float) -> bool:
-        if account.spec is None:
-            return False
-        polled = bool(self._index.of(account.key)) and now - account.list_began >= account.spec.poll.period_seconds
-        asked = bool(account.waiters) and now - account.list_began >= LIST_SPACING_SECONDS
-        sweep_at = self._sweeper.list_at(account)
-        return polled or asked or (sweep_at is not None and now >= sweep_at)
-
-    async def _probe(self, account: Account) -> None:
-        adapter = account.adapter
-        if adapter is None:
-            return
-        account.probed_at = self._clock.monotonic()
-        try:
-            await self._caller.call(account, "probe", adapter.probe())
-        except Blind as error:
-            self._blind(account, error)
-        else:
-            self._answered(account, account.probed_at)
-
-    async def _list(self, account: Account) -> None:
-        adapter = account.adapter
-        if adapter is None:
-            return
-        began = account.list_began = self._clock.monotonic()
-        waiters, account.waiters = account.waiters, {}
-        try:
-            machines = await self._caller.call(account, "list", adapter.list())
-        except Blind as error:
-            account.waiters = {**waiters, **account.waiters}
-            self._blind(account, error)
-            return
-        self._answered(account, began)
-        self._metrics.last_list.labels(str(account.key)).set(self._clock.wall().timestamp())
-        old, account.snapshot = account.snapshot, Snapshot.of(began, machines)
-        self._judge_absence(account)
-        self._confirm_account(account)
-        for key in (*waiters, *self._changed(account.key, old, account.snapshot)):
-            self._mark(key)
-
-    def _answered(self, account: Account, began: float) -> None:
-        account.refused = ""
-        if began < account.credentials.rejected_at:
-            return  # our credentials were refused while this was on its way
-        account.credentials.rejected = ""
-        account.credentials.checked = True
-
-    def _blind(self, account: Account, error: Blind) -> None:
-        if error.rejected:
-            account.probed_at = self._clock.monotonic()
-            if not account.credentials.rejected:
-                account.credentials.read_at = -1e9  # the Secret may have changed already
-            account.credentials.rejected = error.message
-            account.credentials.rejected_at = self._clock.monotonic()
-        if not error.unhealthy:
-            log.info("a read was not answered in full", extra={"provider": str(account.key), "error": error.message})
-        account.refused = error.message if error.forbidden else ""
-
-    def _judge_absence(self, account: Account) -> None:
-        if account.snapshot is None or account.spec is None:
-            return
-        holdings = [holding for _key, holding in self._index.holdings(account.key)]
-        wall = self._clock.wall().timestamp()
-        expected, fresh = expected_in_lists(holdings, wall, longest_unsettled(account.spec))
-        before = account.absence.missing
-        account.absence = account.absence.after_list(expected, account.snapshot.by_id, fresh)
-        if account.absence.missing and not before:
-            body = self._cache.get(account.key)
-            missing = len(account.absence.missing)
-            note = f"{missing} of {len(expected)} machines are missing from one list: nothing is concluded from it"
-            log.warning(note, extra={"provider": str(account.key)})
-            if body is not None:
-                self._recorder.emit(body, EventReason.MASS_ABSENCE, note, "Warning")
-        if account.absence.missing != before:
-            self._mark_instances(account.key)
-
-    def _confirm_account(self, account: Account) -> None:
-        """Seeing a machine that is on record proves that these credentials show the account in which it was made."""
-        if account.confirmed_version == account.credentials.version or account.snapshot is None:
-            return
-        recorded = [holding.machine_id for _key, holding in self._index.holdings(account.key) if holding.machine_id]
-        if not recorded or any(machine_id in account.snapshot.by_id for machine_id in recorded):
-            account.confirmed_version = account.credentials.version
-            self._mark_instances(account.key)
-
-    def _changed(self, provider: Key, old: Snapshot | None, new: Snapshot) -> list[Key]:
-        """Return the instances of which the two lists say different things; all of them where there was no list
-        before.
-        """
-        keys = self._index.of(provider)
-        if old is None:
-            return list(keys)
-        uids = {
-            uid for uid in old.by_owner.keys() | new.by_owner.keys() if old.by_owner.get(uid) != new.by_owner.get(uid)
-        }
-        changed = []
-        for key in keys:
-            holding = self._index.get(key)
-            if holding and (holding.uid in uids or _differs(holding.machine_id, old.by_id, new.by_id)):
-                changed.append(key)
-        return changed
 
     async def _guard(self, account: Account, body: Mapping[str, Any]) -> None:
         """Keep the provider and its Secret while instances refer to them; let them go when none does."""
@@ -381,27 +246,11 @@ class ProviderReconciler:
         spec = account.spec
         if spec is None:
             return 300.0
-        due = [account.credentials.read_at + spec.probe.period_seconds, *self._next_calls(account, spec, now)]
+        due = [account.credentials.read_at + spec.probe.period_seconds, *self._looker.next_calls(account, spec, now)]
         release_at = (account.unreferenced_since or 0.0) + RELEASE_SECONDS
         if account.unreferenced_since is not None and release_at > now:
             due.append(release_at)
         return max(0.02, min(due) - now)
-
-    def _next_calls(self, account: Account, spec: ProviderSpec, now: float) -> list[float]:
-        """Return when calls are due; only such as `_look` would make then, or passes would follow upon each other."""
-        if account.adapter is None:
-            return []
-        if account.credentials.rejected:
-            return [account.probed_at + REJECTED_SECONDS]
-        if not account.breaker.closed:
-            return [account.breaker.probe_at]
-        due = [] if account.online else [now + 1.0]
-        if account.adapter.capabilities.reads and account.waiters:
-            due.append(account.list_began + LIST_SPACING_SECONDS)
-        if self._is_polled(account):
-            due.append(account.list_began + spec.poll.period_seconds)
-        sweep_at = self._sweeper.next_at(account)
-        return due if sweep_at is None else [*due, sweep_at]
 
     async def _read_live(self, key: Key) -> None:
         try:
@@ -412,10 +261,6 @@ class ProviderReconciler:
                 self._cache.remove(key.kind, known)
         except ApiError as error:
             log.info("a provider could not be read", extra={"provider": str(key), "error": str(error)})
-
-    def _mark_instances(self, provider: Key) -> None:
-        for key in self._index.of(provider):
-            self._mark(key)
 
 
 def _resume(account: Account, body: Mapping[str, Any], now: float) -> None:
@@ -441,10 +286,6 @@ def _condition(status: Mapping[str, Any], kind: ConditionType) -> str:
         if condition.get("type") == kind:
             return str(condition.get("status"))
     return "Unknown"
-
-
-def _differs(machine_id: str, old: Mapping[str, Machine], new: Mapping[str, Machine]) -> bool:
-    return bool(machine_id) and old.get(machine_id) != new.get(machine_id)
 
 
 def _standing(account: Account) -> tuple[object, ...]:
