@@ -6,7 +6,6 @@ is not tested again.
 """
 
 import os
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -28,7 +27,7 @@ from tests.campaign.outcome import Outcome, Violation
 from gpuwright_sandbox.controlplane.plane import ControlPlane
 
 WHAT = "the operator as a process on a real API server: killed at each effect, frozen, cut off and lied to"
-JUDGES = ("l3_checks.py", "l3_plays.py", "l3_run.py", "l3_trace.py")
+JUDGES = ("l3_checks.py", "l3_effects.py", "l3_kills.py", "l3_plays.py", "l3_run.py", "l3_trace.py")
 AT_ONCE = int(os.environ.get("CAMPAIGN_AT_ONCE", "3"))  # operators that run at the same moment
 
 
@@ -69,14 +68,16 @@ def _replayed(points: list[Point], slots: Slots, replay: str, seed: int, began: 
         raise SystemExit(f"there is no point {replay}; there are, for one, {points[0].id} and {points[-1].id}")
     report = point.run(slots)
     for event in report.trace.events:
-        print(event, file=sys.stderr)  # noqa: T201
+        print(event)  # noqa: T201
     verdict = "broken" if report.broken else "held" if report.struck else "missed"
     entry = {"id": point.id, "verdict": verdict, "broken": report.broken}
     return _outcome([point], [entry], seed, time.monotonic() - began)
 
 
 def _outcome(points: list[Point], entries: list[Mapping[str, Any]], seed: int, seconds: float) -> Outcome:
-    done = [entry for entry in entries if entry["verdict"] != "missed"]
+    done = [entry for entry in entries if entry["verdict"] in {"held", "broken"}]
+    by_chance = {entry["id"] for entry in entries if entry["verdict"] == "absent"}
+    points = [point for point in points if point.id not in by_chance]
     violations = [
         Violation(invariant, f"{entry['id']}: {message}", _replay(entry["id"], seed))
         for entry in done
@@ -86,6 +87,7 @@ def _outcome(points: list[Point], entries: list[Mapping[str, Any]], seed: int, s
     tested = Counter(entry["id"].partition("/")[0] for entry in done)
     facts = [(f"{kind} found", float(count)) for kind, count in sorted(kinds.items())]
     facts += [(f"{kind} tested", float(tested[kind])) for kind in sorted(kinds)]
+    facts.append(("reads and reports that came in the clean runs only", float(len(by_chance))))
     return Outcome("L3", WHAT, len(points), len(done), tuple(violations), seed, round(seconds, 1), tuple(facts))
 
 

@@ -110,8 +110,8 @@ def _status(change: Body) -> str:
     words = [str(launch["outcome"])] if "outcome" in launch else []
     if "ending" in launch:
         words.append(f"ending {(launch['ending'] or {}).get('reason', 'over')}")
-    if not words:
-        words = [
-            str(entry["reason"]) for entry in change.get("conditions") or () if entry["type"] in {"Ready", "Deleting"}
-        ]
-    return "record " + " ".join(words) if launch else "says " + " ".join(words or sorted(change))
+    if launch:
+        # What else a record says differs with what a look happens to show first.
+        return "record " + " ".join(words or sorted(launch))
+    told = [str(entry["reason"]) for entry in change.get("conditions") or () if entry["type"] in {"Ready", "Deleting"}]
+    return "says " + " ".join(told or sorted(change))

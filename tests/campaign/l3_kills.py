@@ -89,9 +89,10 @@ def steady(first: list[str], second: list[str]) -> list[str]:
 
     Which reads there are, and how often is told how things stand, is partly chance.
     """
-    both = [effect for effect in first if effect in second or not _is_chance(effect)]
-    return both + [effect for effect in second if effect not in first and not _is_chance(effect)]
+    both = [effect for effect in first if effect in second or not is_chance(effect)]
+    return both + [effect for effect in second if effect not in first and not is_chance(effect)]
 
 
-def _is_chance(effect: str) -> bool:
+def is_chance(effect: str) -> bool:
+    """Return whether this is a read, or a write that puts nothing on record."""
     return _is_read(effect) or " says " in effect

@@ -5,7 +5,7 @@ from random import Random
 
 from tests.campaign.l3_clean import Clean
 from tests.campaign.l3_judge import compare
-from tests.campaign.l3_kills import KillAt, Position
+from tests.campaign.l3_kills import KillAt, Position, is_chance
 from tests.campaign.l3_outages import outage_points
 from tests.campaign.l3_points import Point
 from tests.campaign.l3_removals import removal_points
@@ -30,6 +30,7 @@ def kill_points(clean: list[Clean], seed: int) -> list[Point]:
             f"kill/{one.play.name}/{effect}/{position}",
             partial(killed, one, effect, position, seed),
             fresh=one.play.fresh,
+            by_chance=is_chance(effect),
         )
         for one in clean
         for effect in one.effects

@@ -23,6 +23,7 @@ class Point:
         weight: how many operators it has at once.
         fresh: whether it wants a place of its own.
         alone: whether nothing else may go on meanwhile.
+        by_chance: whether it is at a read, or a report of how things stand, which may or may not come.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Point:
     weight: int = 1
     fresh: bool = False
     alone: bool = False
+    by_chance: bool = False
 
     @property
     def kind(self) -> str:
@@ -49,6 +51,8 @@ def result_of(point: Point, slots: Slots, book: Book) -> Mapping[str, Any]:
         if report.struck or report.broken:
             break
     verdict = "broken" if report.broken else "held" if report.struck else "missed"
+    if verdict == "missed" and point.by_chance and not hindrance:
+        verdict = "absent"
     facts = {"broken": [list(entry) for entry in report.broken], **({"hindrance": hindrance} if hindrance else {})}
     return book.enter(point.id, verdict=verdict, seconds=round(time.monotonic() - began, 1), **facts)
 

@@ -138,3 +138,14 @@ def test_what_was_tested_is_known_in_the_next_run_of_the_same_version_and_seed(t
     assert Book(path, "a", SEED).get("kill/x") is not None
     assert Book(path, "b", SEED).get("kill/x") is None
     assert Book(path, "a", SEED + 1).get("kill/x") is None
+
+
+def test_a_read_that_does_not_come_again_is_told_apart_from_a_point_that_was_not_reached(tmp_path: Path) -> None:
+    book = Book(tmp_path / "book.jsonl", "a", SEED)
+    slots = Slots(Ground(None, None, tmp_path, tmp_path))  # type: ignore[arg-type]  # nothing is opened
+    assert result_of(Point("kill/x", lambda _slots: Report(), by_chance=True), slots, book)["verdict"] == "absent"
+    assert result_of(Point("kill/y", _fails, by_chance=True), slots, book)["verdict"] == "missed"
+
+
+def _fails(slots: Slots) -> Report:
+    raise OSError("no gateway")
