@@ -37,9 +37,9 @@ def test_every_entry_of_both_ledgers_is_watched() -> None:
     assert entries({}) == ()
 
 
-@pytest.mark.parametrize(("began", "counted"), [(96.9, 0), (97.0, 1), (97.1, 1)])
-def test_a_list_counts_only_after_anything_sent_has_settled(began: float, counted: int) -> None:
-    assert looked({LEAK: Watch(0.0)}, began)[LEAK].lists == counted
+@pytest.mark.parametrize(("began", "counted"), [(96.9, False), (97.0, True), (97.1, True)])
+def test_a_list_counts_only_after_anything_sent_has_settled(began: float, counted: bool) -> None:
+    assert (looked({LEAK: Watch(0.0)}, began)[LEAK].missing_since == began) is counted
 
 
 def test_the_wait_begins_when_the_entry_is_seen_not_when_an_older_list_began() -> None:
@@ -74,7 +74,7 @@ def test_what_a_list_shows_begins_anew(shown: Machine) -> None:
 
 def test_a_dead_one_is_not_there() -> None:
     dead = a_machine(id="i-1", name="n", state=MachineState.GONE)
-    assert looked({LEAK: Watch(0.0)}, 100.0, dead)[LEAK].lists == 1
+    assert looked({LEAK: Watch(0.0)}, 100.0, dead)[LEAK].missing_since == 100.0
 
 
 def test_a_list_of_the_wrong_account_proves_nothing() -> None:

@@ -79,6 +79,18 @@ async def test_an_entry_stays_while_the_lists_are_sick(ground: Ground) -> None:
     assert held(ground) == ["leaked"]
 
 
+async def test_an_entry_stays_while_many_machines_are_missing_at_once(ground: Ground) -> None:
+    """A provider that has lost a part of its memory answers direct looks from the same part."""
+    machine = await with_leak(ground, beside=False)
+    ground.machines(4)
+    await ground.run(20)
+    end(ground, machine)
+    ground.gateway.add_fault(call="list", action="empty", nth="every")
+    await ground.run(3 * PROOF)
+    assert ground.account().absence.missing
+    assert held(ground) == ["leaked"]
+
+
 async def test_an_entry_stays_while_looks_are_not_answered(ground: Ground) -> None:
     machine = await with_leak(ground)
     end(ground, machine)

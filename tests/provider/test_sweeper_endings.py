@@ -8,6 +8,7 @@ from tests.provider.ground import Ground
 from tests.provider.sweep_ground import AGE, DELETE, LONG, PERIOD, orphans, terminated, until_announced
 
 from gpuwright.kube.client import ApiError, Conflict, Forbidden, NoAnswer
+from gpuwright.model.machine import Snapshot
 from gpuwright.model.resources import INSTANCES
 from gpuwright.provider.sweep import Named
 from gpuwright.provider.sweeper import Sweeper
@@ -34,6 +35,25 @@ class TestListsThatLie:
         ground.gateway.add_fault(call="get", action="lag", seconds=1e6, nth="every")
         await ground.run(LONG)
         assert ground.asked("delete") == 0
+
+    async def test_and_do_not_come_any_more_are_not_judged_again(self, ground: Ground) -> None:
+        ground.a_provider(sweep=DELETE)
+        ground.a_machine("gone")
+        await ground.run(PERIOD + 1)
+        ground.gateway.add_fault(call="list", action="answer", status=429, nth="every")
+        await ground.run(LONG)
+        assert ground.account().reachable, "it answers, but not to lists"
+        assert [orphan.sweeps for orphan in ground.account().sweep.orphans.values()] == [1]
+
+    @pytest.mark.parametrize("online", [True, False], ids=["answers", "is away since"])
+    async def test_are_judged_only_of_a_provider_that_answers(self, ground: Ground, online: bool) -> None:
+        ground.a_provider(sweep=DELETE)
+        await ground.run(PERIOD - 1)
+        ground.clock.advance(PERIOD)
+        account, now = ground.account(), ground.clock.monotonic()
+        account.snapshot, account.online = Snapshot.of(now, ()), online
+        await ground.reconciler._sweeper.judge(account)
+        assert (account.sweep.judged_at == now) is online
 
     async def test_and_show_it_twice_do_not_make_two_of_it(self, ground: Ground) -> None:
         ground.a_provider(sweep=DELETE)
@@ -122,8 +142,10 @@ def the_name_is_another_machines(ground: Ground, machine: str) -> None:
     ground.a_machine("gone")
 
 
-def it_takes_too_long(ground: Ground, machine: str) -> None:
-    ground.clock.advance(2.0)
+def its_tag_names_another_owner(ground: Ground, machine: str) -> None:
+    found = ground.gateway.fleet.pick(machine)
+    assert found is not None
+    ground.gateway.fleet.relabel(found, {**found.request.labels, "gpuwright.dev/owner-uid": "uid-of-another"})
 
 
 AT_THE_LAST_MOMENT = [
@@ -134,6 +156,7 @@ AT_THE_LAST_MOMENT = [
     pytest.param(the_owner_is_restored, id="its owner is restored"),
     pytest.param(the_sweep_is_switched_off, id="the mode is Report"),
     pytest.param(the_name_is_another_machines, id="its name is another's"),
+    pytest.param(its_tag_names_another_owner, id="its tag names another"),
 ]
 
 

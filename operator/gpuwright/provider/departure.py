@@ -10,7 +10,6 @@ from typing import Any
 
 from gpuwright.model.machine import Absent, Present, Sighting, Snapshot, Tombstone
 
-LISTS = 2
 LEDGERS = ("leaks", "retained")
 
 Entry = tuple[str, ...]
@@ -23,17 +22,14 @@ class Watch:
 
     since: float  # when this process saw the entry first
     missing_since: float | None = None  # when the first list began that misses it, once it has settled
-    lists: int = 0  # in a row that miss it
     gone: bool = False
 
     def is_due(self, settle: float, began: float) -> bool:
-        """Return whether only a direct look is left to prove that it is gone. `settle` is F."""
-        return (
-            not self.gone
-            and self.lists >= LISTS
-            and self.missing_since is not None
-            and began - self.missing_since >= settle
-        )
+        """Return whether only a direct look is left to prove that it is gone.
+
+        `settle` is F, which is never 0, so that this list is not the only one; `began` is when it did.
+        """
+        return not self.gone and self.missing_since is not None and began - self.missing_since >= settle
 
     def after_look(self, sighting: Sighting) -> "Watch":
         """Return the watch after a direct look at the entry's name."""
@@ -73,9 +69,8 @@ def after_list(
         watch = before.get(entry) or Watch(now)
         if _shows(snapshot, entry) or not counts:
             watch = Watch(watch.since)
-        elif snapshot.began - watch.since >= settled_after:
-            since = snapshot.began if watch.missing_since is None else watch.missing_since
-            watch = replace(watch, missing_since=since, lists=watch.lists + 1)
+        elif watch.missing_since is None and snapshot.began - watch.since >= settled_after:
+            watch = replace(watch, missing_since=snapshot.began)
         watches[entry] = watch
     return watches
 
