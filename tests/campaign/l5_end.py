@@ -6,16 +6,16 @@ from tests.campaign.invariants import INVARIANTS
 from tests.campaign.l5_ground import Ground
 from tests.campaign.l5_leaves import KINDS
 from tests.campaign.l5_watch import Body
-from tests.campaign.trace import Written
+from tests.campaign.trace import Trace, Written
 from tests.crds import schema
 from tests.e2e.cluster import CLUSTER_PROVIDERS, INSTANCES, PROVIDERS, SECRETS, wait_for
 
 _COMPLAINTS = 5  # of an operator that are shown
 
 
-def judged_history(ground: Ground) -> Iterator[tuple[str, str]]:
-    """Yield what was wrong on the way: in conditions, and in the id of a machine, which nothing here may change."""
-    trace = ground.watcher.trace()
+def judged_history(ground: Ground, since: float) -> Iterator[tuple[str, str]]:
+    """Yield what was wrong on the way since a moment: in conditions, and in the id of a machine, which must stay."""
+    trace = Trace([event for event in ground.watcher.trace().events if event.at >= since])
     for words in INVARIANTS["I15"](trace):
         yield "I15", words
     for event in trace.events:

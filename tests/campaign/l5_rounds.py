@@ -63,10 +63,12 @@ class Rounds:
     tested: int = 0
     accepted: int = 0
     rounds: int = 0
+    since: float = 0.0
     say: Callable[[str], None] = lambda _words: None
 
     def run(self, courses: Sequence[Course]) -> None:
         """Take all courses from the first manifest to the last, and clear all away."""
+        self.since = time.time()
         self._begin(courses)
         self._settle("create")
         self._check_mask()
@@ -78,7 +80,7 @@ class Rounds:
             self._compare_with_directs()
             self.say(f"round {self.rounds}: {self.tested} points, {len(self.found)} wrong")
         self._compare_with_twins()
-        for invariant, words in (*judged_history(self.ground), *self._cleared()):
+        for invariant, words in (*judged_history(self.ground, self.since), *self._cleared()):
             self._add("end", invariant, words)
 
     def things(self) -> list[Thing]:
