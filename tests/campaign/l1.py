@@ -53,7 +53,7 @@ class _Level:
         """Kill the process at each effect of each workflow, and for each of these its successor at one of its own."""
         for traits in CLASSES:
             for name, workflow in WORKFLOWS.items():
-                recorded, _reference = self._bench.recorded(traits, name, workflow)
+                recorded = self._bench.recorded(traits, name, workflow)
                 self._take(f"crash:{traits}:{name}", recorded.broken)
                 effects = recorded.world.effects
                 self._facts["effects"] += len(effects)

@@ -99,9 +99,8 @@ class FakeAdapter:
     def _listed(self, strike: Strike) -> tuple[Machine, ...]:
         self._rename(strike, "")
         machines = self._line.far.listed(LAG_SECONDS if strike.side is Side.STALE else 0.0)
-        if strike.side is Side.FRESH_HIDDEN:
-            fresh = {vm.id for vm in self._line.far.vms if _now() - vm.born < LAG_SECONDS}
-            machines = tuple(machine for machine in machines if machine.id not in fresh)
+        if strike.side is Side.HIDDEN:
+            return ()
         times = 2 if strike.side is Side.DUPLICATES else 1
         return tuple(_described(machine, strike.side) for machine in machines) * times
 
@@ -110,8 +109,8 @@ class FakeAdapter:
         if self._traits.reads:
             return await self._call("look", name, lambda strike: self._found(name, strike), None)
 
-        def act(_strike: Strike) -> Sighting:
-            if self._line.far.end(name):
+        def act(strike: Strike) -> Sighting:
+            if not self._is_hidden(name, strike) and self._line.far.end(name):
                 raise Blind("there is still something under this name")
             return Absent()
 
@@ -131,12 +130,16 @@ class FakeAdapter:
         ago = LAG_SECONDS if strike.side is Side.STALE else 0.0
         living, dead = far.found(name, ago)
         if living is not None:
-            hidden = strike.side is Side.FRESH_HIDDEN and _now() - living.born < LAG_SECONDS
             machine = living.described()
             if not machine.alive and living.ended is not None:
                 machine = replace(machine, state=MachineState.RUNNING)  # what was true a while ago
-            return Absent() if hidden else Present(_described(machine, strike.side))
+            return Absent() if strike.side is Side.HIDDEN else Present(_described(machine, strike.side))
         return Tombstone(dead.id) if dead is not None and self._traits.tombstones else Absent()
+
+    def _is_hidden(self, name: str, strike: Strike) -> bool:
+        """Return whether this delete does not find what is under the name, because that is fresh."""
+        found = self._line.far.alive_under(name)
+        return strike.side is Side.FRESH_HIDDEN and any(_now() - vm.born < LAG_SECONDS for vm in found)
 
     def _rename(self, strike: Strike, name: str) -> None:
         """Let somebody rename the machine under this name; any of ours where no name is given."""
@@ -149,7 +152,7 @@ class FakeAdapter:
 
         def act(strike: Strike) -> Deletion:
             self._rename(strike, name)
-            if strike.side is Side.FRESH_HIDDEN and any(_now() - vm.born < LAG_SECONDS for vm in far.alive_under(name)):
+            if self._is_hidden(name, strike):
                 return Deletion.NOT_FOUND
             if strike.side is Side.SLOW_END:
                 return _deletion(far.end(name, SLOW_SECONDS, MachineState.UNKNOWN))

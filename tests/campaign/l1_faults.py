@@ -29,6 +29,7 @@ VERBS = ("create", "look", "list", "delete")
 REQUEST_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
 LAG_SECONDS = 40.0  # less than settleSeconds: the provider keeps its word, if barely
+SPELL_SECONDS = 120.0  # in each of these reads may show nothing for LAG_SECONDS, not for longer
 NEVER = -1.0
 
 
@@ -40,7 +41,8 @@ class Side(StrEnum):
     LIST_LAG = "what is made is not listed for a while"
     AFTERGLOW = "what ends is listed for a while"
     STALE = "the answer is what was true a while ago"
-    FRESH_HIDDEN = "the answer does not show what is fresh"
+    HIDDEN = "the answer does not show what is there"
+    FRESH_HIDDEN = "what is fresh is not found"
     DUPLICATES = "the answer shows each machine twice"
     SKEW = "the provider's clock is an hour off"
     STRANGE_WORD = "machines are in a state that has no name here"
@@ -116,8 +118,10 @@ def _unauthorised(verb: str, _traits: Traits, _count: int) -> Strike:
     return Strike(NEVER, 0.0, errors.get(verb, Blind("401", rejected=True)))
 
 
-def _fresh(verb: str, _traits: Traits, _count: int) -> Strike:
-    return Strike(side=Side.LAG if verb == "create" else Side.FRESH_HIDDEN)
+def _fresh(verb: str, traits: Traits, _count: int) -> Strike:
+    """404 for what is there: a copy that lags answers. For what is older than that lag only reads may say it."""
+    reads = Side.HIDDEN if traits.reads else Side.FRESH_HIDDEN
+    return Strike(side={"create": Side.LAG, "delete": Side.FRESH_HIDDEN}.get(verb, reads))
 
 
 def _garbage(verb: str, _traits: Traits, _count: int) -> Strike:

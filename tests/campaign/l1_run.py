@@ -10,7 +10,7 @@ from tests.campaign.l1_process import task_of_its_process
 from tests.campaign.l1_provider import Traits
 from tests.campaign.l1_workflows import Workflow
 from tests.campaign.l1_world import Plan, World, connected
-from tests.campaign.oracle import Reference, learnt
+from tests.campaign.oracle import Reference
 from tests.campaign.trace import Logged
 from tests.engine.virtual_loop import VirtualLoop
 
@@ -53,13 +53,6 @@ def run_once(
     if reference is not None:
         broken += [("I16", words) for words in reference.differences(world.trace, counts=counts)]
     return Ran(world, tuple(broken))
-
-
-def reference_of(workflow: Workflow, traits: Traits, seed: int) -> tuple[Ran, Reference]:
-    """Return the recording run, and how the workflow ends when nothing disturbs it."""
-    first = run_once(workflow, traits, Plan(), seed)
-    second = run_once(workflow, traits, Plan(), seed + 1)
-    return first, learnt(first.world.trace, second.world.trace)
 
 
 async def _played(workflow: Workflow, traits: Traits, plan: Plan, seed: int, reference: Reference | None) -> World:

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from prometheus_client import generate_latest
 from tests.campaign.l1_adapter import FakeAdapter
-from tests.campaign.l1_faults import HARMLESS, Strike, strike_of
+from tests.campaign.l1_faults import HARMLESS, LAG_SECONDS, SPELL_SECONDS, Side, Strike, strike_of
 from tests.campaign.l1_process import PROCESS, Process
 from tests.campaign.l1_provider import FarSide, Traits
 from tests.campaign.story import USER, Scene
@@ -184,6 +184,8 @@ class World:
         if fault is None or fault.verb != verb or not fault.strikes(count, self.now):
             return Strike()
         made = strike_of(fault.name, verb, self.traits, count)
+        if made.side is Side.HIDDEN and fault.nth == "every" and self.now % SPELL_SECONDS >= LAG_SECONDS:
+            return Strike()
         if made is not HARMLESS:
             self.struck += 1
             if self.struck == 1 and fault.nth == "every":

@@ -1,0 +1,174 @@
+"""A sample of L1, and that it catches: with a guard taken away it names the invariant that the guard holds."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from tests.builders import a_provider_spec
+from tests.campaign import l1
+from tests.campaign.l1_bench import Bench
+from tests.campaign.l1_faults import FAULTS, VERBS
+from tests.campaign.l1_points import Crash, crash_points, fault_points, parsed
+from tests.campaign.l1_provider import CLASSES
+from tests.campaign.l1_run import run_once
+from tests.campaign.l1_workflows import WORKFLOWS, life_cycles
+from tests.campaign.l1_world import Plan
+
+from gpuwright.adapters.registry import KINDS, AdapterContext
+from gpuwright.instance.actions import Action, ReadLive, Record, RemoveFinalizer, Terminate, Wait
+from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules import admission, deletion, launch, liveness, settlement, steady
+from gpuwright.instance.rules import decide as rules
+from gpuwright.model import request
+from gpuwright.model.addresses import AddressPolicy
+from gpuwright.model.conditions import Reason
+
+SEED = 20261122
+Rule = Callable[[Observation], Action | None]
+
+
+def test_a_sample_of_all_points_breaks_nothing() -> None:
+    outcome = l1.run(SEED, sample=0.01)
+    assert outcome.violations == ()
+    assert outcome.found > 6000
+    assert outcome.tested > 60
+
+
+def test_every_workflow_and_every_class_has_effects_to_crash_at() -> None:
+    ran = run_once(WORKFLOWS["create"], CLASSES["token"], Plan(), SEED)
+    effects = ran.world.effects
+    assert "PATCH computeinstances/trainer-0/status" in effects
+    assert any(label.startswith("create trainer-0-") for label in effects)
+    assert any(label.startswith("list") for label in effects)
+    assert len(list(crash_points("token", "create", effects))) == 3 * len(effects)
+
+
+def test_the_fault_matrix_is_whole() -> None:
+    points = list(fault_points())
+    assert len(points) == len(CLASSES) * 312
+    assert (len(FAULTS), len(VERBS), len(WORKFLOWS)) == (26, 4, 14)
+
+
+def test_the_same_point_twice_is_the_same_run() -> None:
+    point = parsed("crash:list-only:manual-kill:12:lost:20:before")
+    one, other = (Bench(SEED).tried(point).run.world for _time in range(2))
+    assert one.effects == other.effects
+    assert [(type(e), e.at) for e in one.trace.events] == [(type(e), e.at) for e in other.trace.events]
+
+
+def test_a_point_is_read_as_it_is_written() -> None:
+    points = [*fault_points(), Crash("token", "create", ((3, "lost"), (9, "before")))]
+    assert [parsed(str(point)) for point in points] == points
+    with pytest.raises(ValueError, match="write a point"):
+        parsed("nothing:token:at:all")
+
+
+def test_a_replay_prints_the_trace_of_its_point(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = l1.run(SEED, replay="fault:token:F5:create:first")
+    assert (outcome.found, outcome.tested, outcome.violations) == (1, 1, ())
+    said = capsys.readouterr().out
+    assert "verb='create'" in said
+    assert "result='unknown'" in said
+
+
+@pytest.mark.parametrize("dialect", ["Full", "CreateOnly"])
+@pytest.mark.parametrize("keys", [True, False])
+def test_every_adapter_that_there_is_has_one_of_the_classes(dialect: str, keys: bool) -> None:
+    for kind, made in KINDS.items():
+        gateway = {
+            "endpoint": "https://gateway.example",
+            "credentialsSecretRef": {"name": "gateway-token", "key": "token"},
+            "dialect": dialect,
+            "idempotencyKeys": keys,
+        }
+        spec = a_provider_spec(type=str(kind), gateway=gateway)
+        policy = AddressPolicy((), private=False)
+        capabilities = made.make(spec, AdapterContext("secret", "cluster", policy, promises=True)).capabilities
+        classes = {(traits.create_key, traits.reads) for traits in CLASSES.values()}
+        # Without reads a token shortens no wait, so such an adapter goes the way of names.
+        assert (capabilities.create_key, capabilities.reads) in classes or not capabilities.reads
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *gone: Rule) -> None:
+    """Take rules out of both lists."""
+    for name in ("WANTED", "DELETED"):
+        monkeypatch.setattr(rules, name, tuple(rule for rule in getattr(rules, name) if rule not in gone))
+
+
+def caught(*points: str) -> set[str]:
+    """Return the invariants that these points show to be broken."""
+    bench = Bench(SEED)
+    return {invariant for point in points for invariant, _words in bench.tried(parsed(point)).broken}
+
+
+def broken_undisturbed(workflow: str, traits: str = "token") -> set[str]:
+    """Return the invariants that a run shows to be broken although nothing disturbs it."""
+    ran = run_once(WORKFLOWS[workflow], CLASSES[traits], Plan(), SEED)
+    return {invariant for invariant, _words in ran.broken}
+
+
+class TestWithAGuardTakenAwayItNames:
+    def test_i1_where_a_lost_create_is_sent_again_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        without(monkeypatch, settlement.wait_until_settled, settlement.prove_that_nothing_was_made)
+        assert "I1" in caught("fault:list-only:F7:create:first")
+
+    def test_i9_where_one_list_counts_as_proof(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(liveness, "absence_proven", lambda *_any: True)
+        assert {"I1", "I9"} <= caught("fault:token:F13:list:every")
+
+    def test_i7_where_absence_is_not_proven_before_the_object_goes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        without(monkeypatch, deletion.wait_for_settlement, deletion.prove_absence)
+        assert {"I2", "I7"} <= broken_undisturbed("delete-ready", "list-only")
+
+    def test_i2_where_the_finalizer_goes_before_the_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def let_go_at_once(seen: Observation) -> Action | None:
+            return RemoveFinalizer("it was asked for") if seen.instance.finalized else None
+
+        monkeypatch.setattr(rules, "DELETED", (let_go_at_once, *rules.DELETED))
+        assert {"I2", "I7"} <= broken_undisturbed("delete-ready")
+
+    def test_i3_where_an_id_on_record_is_overwritten(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        recorded = steady.keep_record_true
+
+        def overwrite(seen: Observation) -> Action | None:
+            action = recorded(seen)
+            if not isinstance(action, Record) or seen.memory.machine_id == "i-other":
+                return None
+            other = {**action.memory.machine, "id": "i-other"}
+            return replace(action, memory=replace(action.memory, machine=other))
+
+        swapped = tuple(overwrite if rule is recorded else rule for rule in rules.WANTED)
+        monkeypatch.setattr(rules, "WANTED", swapped)
+        assert "I3" in broken_undisturbed("create")
+
+    def test_i5_where_a_retry_has_another_token(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(request, "token", lambda *_any: uuid4().hex)
+        assert "I5" in broken_undisturbed("create")
+
+    def test_i6_where_the_finalizer_comes_after_the_create(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        without(monkeypatch, launch.finalize_before_intent, admission.keep_finalizer)
+        assert "I6" in broken_undisturbed("create")
+
+    def test_i4_where_something_is_destroyed_that_nobody_announced(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def end_what_runs(seen: Observation) -> Action | None:
+            if seen.launch is None or not seen.memory.machine or seen.launch.name in seen.witness.terminated:
+                return None
+            return Terminate(seen.ref, seen.launch.name) if seen.witness.armed else ReadLive()
+
+        monkeypatch.setattr(rules, "WANTED", (end_what_runs, *rules.WANTED))
+        assert "I4" in broken_undisturbed("create")
+
+    def test_i8_where_silence_is_taken_for_health(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def all_is_well(seen: Observation) -> Action | None:
+            ready = seen.launch is not None and bool(seen.memory.machine)
+            return Wait(Reason.RUNNING, "it ran once", ready=True) if ready else None
+
+        swapped = tuple(all_is_well if rule is steady.say_how_it_is else rule for rule in rules.WANTED)
+        monkeypatch.setattr(rules, "WANTED", swapped)
+        assert "I8" in caught("fault:token:F6:list:every")
+
+
+def test_life_cycles_come_to_rest_in_every_class() -> None:
+    for traits in CLASSES.values():
+        assert run_once(life_cycles, traits, Plan(), SEED).broken == ()
