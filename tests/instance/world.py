@@ -96,6 +96,22 @@ def _parsed(spec: bytes) -> InstanceSpec:
     return InstanceSpec.model_validate(orjson.loads(spec))
 
 
+_MEMORIES: dict[int, tuple[Body, Memory]] = {}
+_MOST_MEMORIES = 10_000
+
+
+def memory_of(status: Body) -> Memory:
+    """Return what a status holds; the same status is parsed once, because worlds share it."""
+    known = _MEMORIES.get(id(status))
+    if known is not None and known[0] is status:
+        return known[1]
+    if len(_MEMORIES) >= _MOST_MEMORIES:
+        _MEMORIES.clear()
+    memory = parse_memory(status)
+    _MEMORIES[id(status)] = status, memory
+    return memory
+
+
 def new_body(uid: str = OWNER.uid, **spec: Any) -> Body:
     """Return the object as a user has just created it."""
     metadata = {"namespace": OWNER.namespace, "name": OWNER.name, "uid": uid, "resourceVersion": "1"}
@@ -125,7 +141,7 @@ class World:
     @property
     def memory(self) -> Memory:
         """Return what is on record."""
-        return parse_memory((self.stored or {}).get("status") or {})
+        return memory_of((self.stored or {}).get("status") or {})
 
     @property
     def alive(self) -> tuple[str, ...]:
@@ -331,7 +347,7 @@ def _instance(body: Body) -> Instance:
         annotations=metadata.get("annotations") or {},
         spec=_parsed(orjson.dumps(body["spec"])),
         spec_error="",
-        memory=parse_memory(body.get("status") or {}),
+        memory=memory_of(body.get("status") or {}),
         body=body,
     )
 
