@@ -51,6 +51,24 @@ class TestProtection:
         await ground.reconcile()
         assert ground.hindrance(asker) is None
 
+    async def test_moves_to_the_secret_that_the_spec_names_now(self, ground: Ground) -> None:
+        ground.a_provider()
+        ground.a_secret(name="another-token")
+        ground.an_instance()
+        await ground.reconcile()
+        ground.change({"spec": {"gateway": {"credentialsSecretRef": {"name": "another-token"}}}})
+        await ground.reconcile()
+        assert ground.is_secret_protected("another-token")
+        assert not ground.is_secret_protected()
+
+    async def test_is_put_back_on_a_secret_that_has_lost_it(self, ground: Ground) -> None:
+        ground.a_provider()
+        ground.an_instance()
+        await ground.reconcile()
+        ground.api.change(SECRETS, "team-a", "gateway-token", {"metadata": {"finalizers": None}})
+        await ground.run(35)
+        assert ground.is_secret_protected()
+
     async def test_keeps_the_finalizers_of_others(self, ground: Ground) -> None:
         ground.a_provider()
         for change in ({"metadata": {"finalizers": ["another.example/one"]}},):

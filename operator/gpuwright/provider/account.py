@@ -35,6 +35,8 @@ class Credentials:
     read_at: float = -1e9  # when the Secret was read last
     protected: bool = False
     deleting: bool = False
+    place: tuple[str, str] | None = None  # namespace and name of the Secret that was read last
+    former: set[tuple[str, str]] = field(default_factory=set)  # those before it, to be let go
 
 
 @dataclass(slots=True)

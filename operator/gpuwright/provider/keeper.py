@@ -50,6 +50,7 @@ class Keeper:
             return
         credentials = account.credentials
         credentials.read_at = now
+        self._move(account)
         secret = await self._secret(account)
         value = self._value(account, secret)
         if value is None or secret is None:
@@ -59,6 +60,8 @@ class Keeper:
         credentials.problem = ""
         credentials.protected = FINALIZER_IN_USE in (secret["metadata"].get("finalizers") or ())
         credentials.deleting = "deletionTimestamp" in secret["metadata"]
+        if self._secret_finalizers and not credentials.protected:
+            account.protected = False  # the spec names another Secret now, or somebody has taken the finalizer off
         if account.adapter is not None and value == credentials.value:
             return
         await self._drop_adapter(account)
@@ -72,6 +75,15 @@ class Keeper:
             return
         account.place = provider_place(str(spec.type), kind.endpoint(spec), "", self._cluster)
         credentials.value, credentials.rejected, credentials.checked = value, "", False
+
+    def _move(self, account: Account) -> None:
+        """Note which Secret is in use from now on, and which one is to be let go."""
+        credentials, place = account.credentials, self._secret_place(account)[:2]
+        if credentials.place is not None and credentials.place != place:
+            credentials.former.add(credentials.place)
+            credentials.protected = False
+        credentials.former.discard(place)
+        credentials.place = place
 
     async def drop(self, account: Account) -> None:
         """Close what an account of a provider that is gone holds open."""
@@ -91,7 +103,7 @@ class Keeper:
         return account.key.namespace or self._namespace, ref.name, ref.key
 
     async def _secret(self, account: Account) -> dict[str, Any] | None:
-        namespace, name, _key = self._secret_place(account)
+        namespace, name = self._secret_place(account)[:2]
         try:
             return await self._client.get(SECRETS, namespace, name)
         except NotFound:
@@ -145,26 +157,35 @@ class Keeper:
         if await self._is_referred_to(account.key):
             return False
         if account.spec is not None and not self._others_use_secret(account):
-            await self._release_secret(account)
+            await self._release_secret(account, self._secret_place(account)[:2])
+            account.credentials.protected = False
         body = self._cache.get(account.key)
         if body is not None and FINALIZER_IN_USE in (body["metadata"].get("finalizers") or ()):
             await self._finalize(account.key.kind, body, add=False)
         return True
 
-    async def _release_secret(self, account: Account) -> None:
+    async def release_former(self, account: Account) -> None:
+        """Take the finalizer off the Secrets that an earlier spec named. Raises ApiError."""
+        for place in sorted(account.credentials.former):
+            if not self._others_use(account, place):
+                await self._release_secret(account, place)
+            account.credentials.former.discard(place)
+
+    async def _release_secret(self, account: Account, place: tuple[str, str]) -> None:
         try:
-            secret = await self._secret(account)
-            if secret is not None and FINALIZER_IN_USE in (secret["metadata"].get("finalizers") or ()):
+            secret = await self._client.get(SECRETS, *place)
+            if FINALIZER_IN_USE in (secret["metadata"].get("finalizers") or ()):
                 await self._finalize(SECRETS.kind, secret, add=False)
         except (NotFound, Forbidden) as error:
             log.info(
                 "a Secret's finalizer could not be removed", extra={"provider": str(account.key), "error": str(error)}
             )
-        account.credentials.protected = False
 
     def _others_use_secret(self, account: Account) -> bool:
-        """Return whether another provider that is in use has its credentials in the same Secret."""
-        place = self._secret_place(account)[:2]
+        return self._others_use(account, self._secret_place(account)[:2])
+
+    def _others_use(self, account: Account, place: tuple[str, str]) -> bool:
+        """Return whether another provider that is in use has its credentials in this Secret."""
         for kind in ("ComputeProvider", "ClusterComputeProvider"):
             for key, body in self._cache.of_kind(kind):
                 if key != account.key and self._index.of(key) and self._secret_of(key, body) == place:

@@ -176,6 +176,8 @@ class ProviderReconciler:
             account.unreferenced_since = None
             if not account.protected and not deleting:
                 await self._keeper.protect(account)
+            if account.protected:
+                await self._keeper.release_former(account)
             if deleting:
                 note = (
                     f"{users} ComputeInstances still use this provider: it and its Secret are kept until they are gone"
@@ -184,6 +186,7 @@ class ProviderReconciler:
             return
         if account.unreferenced_since is None:
             account.unreferenced_since = now
+        await self._keeper.release_former(account)
         due = deleting or now - account.unreferenced_since >= RELEASE_SECONDS
         if due and self._keeper.holds(account, body):
             account.unreferenced_since = now  # where it cannot be let go yet, it is tried again after as long
