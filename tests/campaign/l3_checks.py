@@ -90,10 +90,16 @@ def _intent_first(trace: Trace) -> Iterator[Broken]:
     intents: dict[str, Written] = {}
     used: set[tuple[str, int]] = set()
     for event in trace.events:
-        if isinstance(event, Written) and _launch(event.after).get("outcome") == "Intended":
+        if isinstance(event, Written) and _is_intent(event):
             intents[str(_launch(event.after)["name"])] = event
         elif isinstance(event, Sent) and event.verb == "create" and event.uid:
             yield from _unannounced(event, intents.get(event.name), used)
+
+
+def _is_intent(event: Written) -> bool:
+    """Return whether this very write is the one that announces a create; later ones leave it on record."""
+    new, old = _launch(event.after), _launch(event.before)
+    return new.get("outcome") == "Intended" and (new["send"], "Intended") != (old.get("send"), old.get("outcome"))
 
 
 def _unannounced(sent: Sent, intent: Written | None, used: set[tuple[str, int]]) -> Iterator[Broken]:

@@ -52,6 +52,9 @@ class LetPass:
     async def done(self, exchange: Exchange) -> None:
         """See Plan."""
 
+    def join(self) -> None:
+        """See Disturbance."""
+
 
 Lines = AsyncIterator[bytes]
 Stream = Callable[[web.Request, Lines], Lines]

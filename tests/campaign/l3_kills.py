@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from random import Random
 
+from tests.campaign.l3_door import LetPass
 from tests.campaign.l3_effects import READS, Exchange
 from tests.campaign.l3_operator import Operator
 
@@ -17,24 +18,13 @@ class Position(StrEnum):
     AFTER = "after"  # its answer is on its way, or has just been read
 
 
-class Nowhere:
+class Nowhere(LetPass):
     """No effect at all: how things go when nothing goes wrong."""
 
     struck = False
 
-    async def before(self, exchange: Exchange) -> bool:
-        """See Plan."""
-        return True
 
-    async def after(self, exchange: Exchange) -> bool:
-        """See Plan."""
-        return True
-
-    async def done(self, exchange: Exchange) -> None:
-        """See Plan."""
-
-
-class KillAt:
+class KillAt(LetPass):
     """Kill the operator at one effect.
 
     Attributes:

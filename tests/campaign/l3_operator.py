@@ -32,21 +32,20 @@ def version_of(*folders: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def copied(name: str = "operator", changes: Mapping[str, tuple[str, str]] | None = None) -> Path:
+def copied(name: str = "operator", more: Mapping[str, str] | None = None) -> Path:
     """Return the folder of a fresh copy of the operator.
 
     Args:
         name: of the copy, below build/campaign.
-        changes: by path below gpuwright/, a text that stands there once and what takes its place: a mutant.
+        more: by path below gpuwright/, code for the end of the file, where it takes something away: a mutant.
     """
     folder = BUILD / name
     with suppress(FileNotFoundError):
         shutil.rmtree(folder)
     shutil.copytree(_SOURCES, folder / "gpuwright", ignore=shutil.ignore_patterns("__pycache__"))
-    for path, (old, new) in (changes or {}).items():
-        text = (folder / "gpuwright" / path).read_text()
-        assert text.count(old) == 1, f"{path} does not have this once: {old}"
-        (folder / "gpuwright" / path).write_text(text.replace(old, new))
+    for path, code in (more or {}).items():
+        with (folder / "gpuwright" / path).open("a") as source:
+            source.write(f"\n\n{code}\n")
     # Where the operator runs this package is not installed; kopf imports it where it is, and starts slower.
     (folder / "kubernetes").mkdir()
     (folder / "kubernetes" / "__init__.py").write_text('raise ImportError("not installed where the operator runs")\n')

@@ -68,7 +68,7 @@ EACH = 2  # outages at each moment, one after the other of all there are
 RESTORES = (
     ("create", "instance finalizer on#1"),
     ("create", "instance record Intended#1"),
-    ("stop-start", "instance record ending PowerOff#1"),
+    ("stop-start", "instance record ending over#1"),
     ("delete", "instance record ending Deleted#1"),
     ("killed-at-provider", "instance record ending Lost#1"),
 )
@@ -78,15 +78,15 @@ class At(LetPass):
     """Do something at one effect, before it arrives or before its answer does.
 
     Attributes:
-        struck: whether it was done, and what follows from it, too.
+        struck: whether it has begun.
     """
 
     def __init__(self, effect: str, when: str, begin: Callable[[], None], end: Callable[[], None]) -> None:
         self._effect = effect
         self._when = when
         self._begin = begin
-        self._end = end
-        self._begun = False
+        self._mending = threading.Event()
+        self._thread = threading.Thread(target=end, name="mend", daemon=True)
         self.struck = False
 
     async def before(self, exchange: Exchange) -> bool:
@@ -100,15 +100,18 @@ class At(LetPass):
         return True
 
     async def _at(self, exchange: Exchange, when: str) -> None:
-        if self._begun or when != self._when or exchange.effect != self._effect:
+        if self.struck or when != self._when or exchange.effect != self._effect:
             return
-        self._begun = True
-        await asyncio.get_running_loop().run_in_executor(None, self._begin)
-        threading.Thread(target=self._mend, name="mend", daemon=True).start()
-
-    def _mend(self) -> None:
-        self._end()
         self.struck = True
+        await asyncio.get_running_loop().run_in_executor(None, self._begin)
+        self._thread.start()
+        self._mending.set()
+
+    def join(self) -> None:
+        """Return when what was begun is over."""
+        if self.struck:
+            self._mending.wait()
+            self._thread.join()
 
 
 def outage_points(clean: list[Clean]) -> list[Point]:
@@ -145,14 +148,16 @@ def set_back(clean: Clean, effect: str, slots: Slots) -> Report:
     def act(stand: Stand) -> None:
         clean.play.act(stand)
         clean.play.end(stand)
-        wait_for("the copy of the store", lambda: plan.struck)
+        plan.join()
         stand.slot.operator.put_down()
         _restore(plane, kept)
         stand.slot.operator.keep()
 
     with slots.lent(fresh=True) as slot:
         report = played(slot, replace(clean.play, act=act), plan)
-        _judge(slot, report, clean)
+        # How often a machine was replaced nobody remembers any more.
+        end = {path: value for path, value in clean.end.items() if not path.endswith("/replacements")}
+        _judge(slot, report, replace(clean, end=end))
     return report
 
 

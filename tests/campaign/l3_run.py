@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,7 +24,11 @@ class Disturbance(Plan, Protocol):
 
     @property
     def struck(self) -> bool:
-        """Whether it has gone wrong by now."""
+        """Whether it has begun to go wrong."""
+        ...
+
+    def join(self) -> None:
+        """Return when it is over."""
         ...
 
 
@@ -46,8 +50,8 @@ class Report:
     trace: Trace = field(default_factory=Trace)
 
 
-def played(slot: Slot, play: Play, plan: Disturbance, during: Callable[[Stand], None] | None = None) -> Report:
-    """Play one workflow with something going wrong in it; `during` is done once it has gone wrong."""
+def played(slot: Slot, play: Play, plan: Disturbance) -> Report:
+    """Play one workflow with something going wrong in it."""
     stand, report = Stand(slot, slot.world()), Report()
     slot.clear()
     log = len(slot.log())
@@ -57,7 +61,7 @@ def played(slot: Slot, play: Play, plan: Disturbance, during: Callable[[Stand], 
         wait_for("a quiet operator", lambda: slot.door.is_quiet(QUIET_SECONDS), 30)
         slot.door.arm(plan)
         play.act(stand)
-        _finish(stand, play, plan, during)
+        _finish(stand, play, plan)
         report.end = end_of(stand)
         report.effects = _effects(slot)
         slot.disarm()
@@ -73,15 +77,13 @@ def played(slot: Slot, play: Play, plan: Disturbance, during: Callable[[Stand], 
     return report
 
 
-def _finish(stand: Stand, play: Play, plan: Disturbance, during: Callable[[Stand], None] | None) -> None:
+def _finish(stand: Stand, play: Play, plan: Disturbance) -> None:
     """See to it that the end is reached, and after the disturbance, too, however late that comes."""
-    if during is None:
-        play.end(stand)
+    play.end(stand)
     until = time.monotonic() + TRAILING_SECONDS
     while not plan.struck and time.monotonic() < until:
         time.sleep(_GLANCE_SECONDS)
-    if during is not None and plan.struck:
-        during(stand)
+    plan.join()
     stand.slot.wait_operator()
     play.end(stand)
 

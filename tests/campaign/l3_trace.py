@@ -49,7 +49,7 @@ def _written(exchanges: Iterable[Exchange]) -> list[Event]:
         # The answer to a write that takes the last finalizer off is the object as it went.
         ended = "deletionTimestamp" in metadata and not metadata.get("finalizers")
         after = None if ended else body
-        before = last.get(metadata["uid"]) or body
+        before = last.get(metadata["uid"]) or (body if ended else None)
         events.append(Written(exchange.answered, exchange.process, "ComputeInstance", before, after))
         last[metadata["uid"]] = body
     return events

@@ -10,6 +10,7 @@ from itertools import product
 from random import Random
 
 from tests.campaign.l3_clean import Clean
+from tests.campaign.l3_door import LetPass
 from tests.campaign.l3_effects import READS, Exchange
 from tests.campaign.l3_judge import compare, without_errors
 from tests.campaign.l3_operator import Operator
@@ -38,11 +39,11 @@ class Freeze:
     seconds: float
 
 
-class FreezeAt:
+class FreezeAt(LetPass):
     """Freeze one operator at one effect; a second one takes over, then the first one goes on.
 
     Attributes:
-        struck: whether all of that has happened.
+        struck: whether it has frozen.
     """
 
     def __init__(self, leader: Operator, other: Operator, freeze: Freeze) -> None:
@@ -50,7 +51,6 @@ class FreezeAt:
         self._other = other
         self._freeze = freeze
         self._thread = threading.Thread(target=self._take_over, name="take-over", daemon=True)
-        self._frozen = False
         self.struck = False
 
     async def before(self, exchange: Exchange) -> bool:
@@ -65,18 +65,15 @@ class FreezeAt:
             self._begins(exchange)
         return True
 
-    async def done(self, exchange: Exchange) -> None:
-        """See Plan."""
-
     def join(self) -> None:
         """Return when nobody is frozen any more."""
-        if self._frozen:
+        if self.struck:
             self._thread.join()
 
     def _begins(self, exchange: Exchange) -> bool:
-        if self._frozen or exchange.effect != self._freeze.effect:
+        if self.struck or exchange.effect != self._freeze.effect:
             return False
-        self._frozen = True
+        self.struck = True
         self._leader.freeze()
         self._thread.start()
         return True
@@ -88,7 +85,6 @@ class FreezeAt:
             wait_for("the second operator", self._other.is_ready, _READY_SECONDS)
         time.sleep(self._freeze.seconds)
         self._leader.thaw()
-        self.struck = True
 
 
 def zombie_points(clean: list[Clean], seed: int) -> list[Point]:

@@ -21,67 +21,71 @@ from gpuwright_sandbox.controlplane.plane import ControlPlane
 SEED = 1
 
 
+NO_PROOF = """
+_UNPROVEN = {"terminate_what_exists", "wait_for_settlement", "prove_absence"}
+DELETED = tuple(rule for rule in DELETED if rule.__name__ not in _UNPROVEN)
+"""
+SENDS_WHAT_IT_FINDS = """
+def send_what_was_announced(seen):
+    launch = seen.launch
+    if launch is None or launch.outcome is not Outcome.INTENDED:
+        return None
+    request = current_request(seen, launch)
+    return Send(launch.provider, request) if request else None
+"""
+EVER_OPEN = "SendWindow.gate = lambda self, seen, *, destructive=False: lambda: True"
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A point to play, and what is changed in the operator that plays it."""
+    """A point to play, and what is taken from the operator that plays it: code by file."""
 
     play: str
     effect: str
     position: Position
-    changes: Mapping[str, tuple[str, str]]
+    more: Mapping[str, str]
 
 
 CASES = {
     "lost-answer": Case("create", "create#1", Position.LOST, {}),
     "terminate-dropped": Case("delete", "delete#1", Position.BEFORE, {}),
-    "lets-go-without-proof": Case(
-        "delete",
-        "delete#1",
-        Position.BEFORE,
-        {
-            "instance/rules/decide.py": (
-                "    deletion.terminate_what_exists,\n    deletion.wait_for_settlement,\n    deletion.prove_absence,\n",
-                "",
-            )
-        },
-    ),
+    "lets-go-without-proof": Case("delete", "delete#1", Position.BEFORE, {"instance/rules/decide.py": NO_PROOF}),
     "sends-what-it-finds": Case(
         "create",
         "create#1",
         Position.LOST,
-        {
-            "instance/rules/launch.py": (
-                "Outcome.INTENDED or armed is None or armed.destructive:\n        return None\n"
-                "    if armed.send != launch.send or launch.sent_by != seen.process or "
-                "seen.witness.left >= launch.send:\n",
-                "Outcome.INTENDED:\n",
-            ),
-            "instance/effects.py": (
-                "if armed is None or armed.destructive is not destructive:\n                return False\n",
-                "if armed is None or not destructive:\n                return True\n",
-            ),
-        },
+        {"instance/rules/launch.py": SENDS_WHAT_IT_FINDS, "instance/window.py": EVER_OPEN},
     ),
 }
 
 
 @pytest.fixture(scope="module")
 def reports(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Report]]:
-    """What came of each case; all are played side by side."""
+    """What came of each case; those of the same operator one after the other, the others side by side."""
+    groups: dict[str, list[str]] = {}
+    for name, case in CASES.items():
+        groups.setdefault(name if case.more else "operator", []).append(name)
     logs = tmp_path_factory.mktemp("l3")
-    with Cluster(control_plane.admin_kubeconfig()) as cluster, ThreadPoolExecutor(len(CASES)) as pool:
-        futures = {name: pool.submit(_play, control_plane, cluster, logs, name) for name in CASES}
-        yield {name: future.result() for name, future in futures.items()}
+    with Cluster(control_plane.admin_kubeconfig()) as cluster, ThreadPoolExecutor(len(groups)) as pool:
+        grounds = {name: Ground(control_plane, cluster, _copy(name, group), logs) for name, group in groups.items()}
+        futures = [pool.submit(_play, grounds[name], group) for name, group in groups.items()]
+        yield {name: report for future in futures for name, report in future.result().items()}
 
 
-def _play(plane: ControlPlane, cluster: Cluster, logs: Path, name: str) -> Report:
-    case = CASES[name]
-    play = next(play for play in PLAYS if play.name == case.play)
-    sources = copied(f"l3-{name}", case.changes)
-    with Slots(Ground(plane, cluster, sources, logs)) as slots, slots.lent() as slot:
+def _copy(name: str, group: list[str]) -> Path:
+    return copied(f"l3-test-{name}", CASES[group[0]].more)
+
+
+def _play(ground: Ground, names: list[str]) -> dict[str, Report]:
+    found = {}
+    with Slots(ground) as slots, slots.lent() as slot:
         # So slow that whoever does not wait for the end of a machine is seen.
         slot.gateway.change_settings(delete_seconds=1.0)
-        return played(slot, play, KillAt(slot.operator, case.effect, case.position, SEED))
+        for name in names:
+            case = CASES[name]
+            play = next(play for play in PLAYS if play.name == case.play)
+            found[name] = played(slot, play, KillAt(slot.operator, case.effect, case.position, SEED))
+    return found
 
 
 @pytest.mark.cluster
