@@ -76,7 +76,8 @@ class Person:
 
     def body(self, name: str) -> Body | None:
         """Return an instance as it is now."""
-        return self.api.now(INSTANCES, NAMESPACE, name)
+        found = [body for body in self.world.scene.instances() if body["metadata"]["name"] == name]
+        return dict(found[0]) if found else None
 
     def machine(self, name: str) -> Vm | None:
         """Return the machine that bills for the instance of this name, or None."""

@@ -16,7 +16,7 @@ from tests.engine.virtual_loop import VirtualLoop
 
 PACE_SECONDS = 10.0
 TICK_SECONDS = 1e-7
-TAIL_SECONDS = QUIET_SECONDS + 40.0
+TAIL_SECONDS = QUIET_SECONDS + 30.0
 _DEFECTS = ("AssertionError", "KeyError", "TypeError", "ValueError", "AttributeError", "RuntimeError")
 
 
