@@ -100,6 +100,14 @@ class TestAProvider:
         (accepted, *_others) = ground.now()["status"]["conditions"]
         assert words in accepted["message"]
 
+    async def test_that_nobody_can_use_any_more_does_not_say_that_it_answers(self, ground: Ground) -> None:
+        ground.a_provider()
+        await ground.reconcile()
+        ground.change({"spec": {"gateway": {"caBundle": BAD_PEM}}})
+        await ground.reconcile()
+        assert ground.conditions()["CredentialsValid"] == ("Unknown", "NotChecked")
+        assert ground.conditions()["Online"] == ("Unknown", "NotChecked")
+
     @pytest.mark.parametrize("endpoint", ["https://10.0.0.1", "https://169.254.169.254", "http://192.0.2.1"])
     async def test_whose_address_is_not_allowed_says_so(self, ground: Ground, endpoint: str) -> None:
         ground.a_provider(gateway={"endpoint": endpoint})

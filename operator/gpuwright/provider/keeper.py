@@ -16,6 +16,8 @@ from gpuwright.provider.account import Account
 from gpuwright.provider.index import InstanceIndex, provider_keys
 from gpuwright.provider.parsing import parse_provider
 
+_DATA = frozenset({"f:data", "f:stringData"})
+
 log = logging.getLogger(__name__)
 
 
@@ -56,7 +58,7 @@ class Keeper:
         if value is None or secret is None:
             await self._drop_adapter(account)
             return
-        credentials.version = _version(secret)
+        credentials.version = _version(secret, other_than=credentials.version if value != credentials.value else "")
         credentials.problem = ""
         credentials.protected = FINALIZER_IN_USE in (secret["metadata"].get("finalizers") or ())
         credentials.deleting = "deletionTimestamp" in secret["metadata"]
@@ -65,6 +67,7 @@ class Keeper:
         if account.adapter is not None and value == credentials.value:
             return
         await self._drop_adapter(account)
+        credentials.rejected, credentials.checked = "", False
         policy = AddressPolicy(self._allowed, private=account.key.kind == CLUSTER_PROVIDERS.kind)
         kind = KINDS[spec.type]
         context = AdapterContext(value, self._cluster, policy, account.promises)
@@ -74,7 +77,7 @@ class Keeper:
             account.spec_error = str(error)
             return
         account.place = provider_place(str(spec.type), kind.endpoint(spec), "", self._cluster)
-        credentials.value, credentials.rejected, credentials.checked = value, "", False
+        credentials.value = value
 
     def _move(self, account: Account) -> None:
         """Note which Secret is in use from now on, and which one is to be let go."""
@@ -220,8 +223,19 @@ class Keeper:
         return answer
 
 
-def _version(secret: Mapping[str, Any]) -> str:
-    return f"{secret['metadata']['uid']}/{secret['metadata']['resourceVersion']}"
+def _version(secret: Mapping[str, Any], other_than: str = "") -> str:
+    """Return what stands for a Secret's value: when its data was written last, by its managedFields.
+
+    Not its resourceVersion, where that can be helped: it moves with labels, finalizers and the Secret's own deletion, and
+    a process that begins after such a move would take the account for another one. Those times have whole seconds, so a
+    value that is known to be another one than that of the version `other_than` gets the resourceVersion all the same.
+    Seen on 1.34 (2026-11): a stringData that is applied stands there as f:stringData, and moves no f:data.
+    """
+    metadata = secret["metadata"]
+    entries = metadata.get("managedFields") or ()
+    written = [str(entry.get("time") or "") for entry in entries if _DATA & (entry.get("fieldsV1") or {}).keys()]
+    by_data = f"{metadata['uid']}/{max(written)}" if written else ""
+    return by_data if by_data not in {"", other_than} else f"{metadata['uid']}/{metadata['resourceVersion']}"
 
 
 def _move_version(account: Account, version: str) -> None:
