@@ -146,6 +146,9 @@ class Thing:
         status = dict((self.body() or {}).get("status") or {})
         if alone and not self.is_instance:
             status.pop("instances", None)
+        if alone and self.stands in {Stands.NO_SECRET, Stands.UNUSABLE}:
+            # What was learned before it came to this is kept; who began like this has learned nothing.
+            status = {name: value for name, value in status.items() if name not in {"capabilities", "place"}}
         told: dict[str, Any] = {"status": status}
         if self.is_instance or not alone:
             instance = self.instance() or {"metadata": {"uid": "?"}}

@@ -155,7 +155,9 @@ _SETTLES = "settleSeconds must be more than"
 
 PROVIDER: dict[str, Row] = {
     "spec.type": Row(()),  # there is one kind of provider so far; an unknown word is tried
-    "spec.gateway": to({"endpoint": "http://127.0.0.1:1", "credentialsSecretRef": {"name": "other", "key": "token"}}),
+    "spec.gateway": to(
+        {"endpoint": "https://gateway.example:8443", "credentialsSecretRef": {"name": "spare-token", "key": "other"}}
+    ),
     "spec.gateway.endpoint": to(
         "http://127.0.0.1:1",
         bad=(
