@@ -10,7 +10,7 @@ from gpuwright.adapters.gateway import Gateway
 from gpuwright.kube.client import Conflict, NoAnswer
 from gpuwright.model.conditions import Reason
 from gpuwright.model.names import FINALIZER_IN_USE, provider_place
-from gpuwright.model.resources import INSTANCES, PROVIDERS, SECRETS
+from gpuwright.model.resources import INSTANCES, PROVIDERS, SECRETS, Key
 from gpuwright.provider.reconciler import RELEASE_SECONDS
 
 SECRET = "/api/v1/namespaces/team-a/secrets/gateway-token"
@@ -27,6 +27,46 @@ async def ground() -> AsyncIterator[Ground]:
 def finalized(ground: Ground) -> list[str]:
     """Return the paths of the objects whose finalizers were written, in their order."""
     return [write.path for write in ground.api.writes if "finalizers" in write.body.get("metadata", {})]
+
+
+def written(ground: Ground, second: int, token: str = "sandbox") -> None:
+    """Write the Secret's data as a real API server has it, which says in managedFields when that was."""
+    ground.a_secret(token)
+    entry = {"manager": "kubectl", "time": f"2026-11-22T00:00:{second:02}Z", "fieldsV1": {"f:data": {"f:token": {}}}}
+    ground.api.change(SECRETS, "team-a", "gateway-token", {"metadata": {"managedFields": [entry]}})
+
+
+class TestTheAccountIsStillTheOneThatIsKnown:
+    async def confirmed(self, ground: Ground) -> Key:
+        """Let there be a machine that was seen with the credentials, and is gone now."""
+        ground.a_provider()
+        written(ground, 1)
+        asker = ground.an_instance("trainer-0", machine=ground.a_machine("trainer-0"))
+        await ground.run(20)
+        assert ground.view(asker).absence_counts
+        for machine in ground.gateway.fleet.machines():
+            ground.gateway.fleet.vanish(machine)
+        return asker
+
+    async def test_after_a_restart_while_its_secret_is_being_deleted(self, ground: Ground) -> None:
+        asker = await self.confirmed(ground)
+        ground.api.delete(SECRETS, "team-a", "gateway-token")
+        await ground.restart()
+        await ground.run(20)
+        assert ground.view(asker).absence_counts, "or the object that waits for a proof waits for ever"
+
+    async def test_not_after_a_restart_when_its_value_was_written_again(self, ground: Ground) -> None:
+        asker = await self.confirmed(ground)
+        written(ground, 2, "another")
+        await ground.restart()
+        await ground.run(20)
+        assert not ground.view(asker).absence_counts
+
+    async def test_not_with_another_value_that_was_written_in_the_same_second(self, ground: Ground) -> None:
+        asker = await self.confirmed(ground)
+        written(ground, 1, "another")
+        await ground.run(70)
+        assert not ground.view(asker).absence_counts
 
 
 class TestProtection:

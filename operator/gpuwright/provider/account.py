@@ -27,7 +27,8 @@ class Credentials:
     """The Secret's value in use, and how sure we are of it. `problem` says why there is none."""
 
     value: str = field(default="", repr=False)
-    version: str = ""  # uid/resourceVersion of the Secret
+    version: str = ""  # of the Secret's value: its uid, and when its data was written
+    ambiguous: str = ""  # a version that has stood for two values
     problem: str = ""
     rejected: str = ""  # the provider's words when it refused them
     rejected_at: float = -1e9

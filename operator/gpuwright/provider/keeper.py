@@ -58,7 +58,9 @@ class Keeper:
         if value is None or secret is None:
             await self._drop_adapter(account)
             return
-        credentials.version = _version(secret, other_than=credentials.version if value != credentials.value else "")
+        if credentials.value not in {"", value} and _version(secret) == credentials.version:
+            credentials.ambiguous = credentials.version
+        credentials.version = _version(secret, credentials.ambiguous)
         credentials.problem = ""
         credentials.protected = FINALIZER_IN_USE in (secret["metadata"].get("finalizers") or ())
         credentials.deleting = "deletionTimestamp" in secret["metadata"]
@@ -138,7 +140,7 @@ class Keeper:
             answer = await self._finalize(SECRETS.kind, secret, add=True)
             account.credentials.protected = True
             if same_value:
-                _move_version(account, _version(answer))
+                _move_version(account, _version(answer, account.credentials.ambiguous))
         if "deletionTimestamp" in body["metadata"]:
             return
         if FINALIZER_IN_USE not in (body["metadata"].get("finalizers") or ()):
@@ -223,19 +225,19 @@ class Keeper:
         return answer
 
 
-def _version(secret: Mapping[str, Any], other_than: str = "") -> str:
+def _version(secret: Mapping[str, Any], ambiguous: str = "") -> str:
     """Return what stands for a Secret's value: when its data was written last, by its managedFields.
 
-    Not its resourceVersion, where that can be helped: it moves with labels, finalizers and the Secret's own deletion, and
-    a process that begins after such a move would take the account for another one. Those times have whole seconds, so a
-    value that is known to be another one than that of the version `other_than` gets the resourceVersion all the same.
-    Seen on 1.34 (2026-11): a stringData that is applied stands there as f:stringData, and moves no f:data.
+    Not its resourceVersion, where that can be helped: it moves with labels, finalizers and the Secret's own deletion,
+    and a process that begins after such a move would take the account for another one. Those times have whole seconds;
+    one that has stood for two values is `ambiguous`, and then the resourceVersion is taken all the same. Seen on the
+    API server (2026-11-22): stringData that is applied stands there as f:stringData, and moves no f:data.
     """
     metadata = secret["metadata"]
     entries = metadata.get("managedFields") or ()
     written = [str(entry.get("time") or "") for entry in entries if _DATA & (entry.get("fieldsV1") or {}).keys()]
-    by_data = f"{metadata['uid']}/{max(written)}" if written else ""
-    return by_data if by_data not in {"", other_than} else f"{metadata['uid']}/{metadata['resourceVersion']}"
+    by_data = f"{metadata['uid']}/{max(written)}" if written else ambiguous
+    return by_data if by_data != ambiguous else f"{metadata['uid']}/{metadata['resourceVersion']}"
 
 
 def _move_version(account: Account, version: str) -> None:
