@@ -214,6 +214,21 @@ def test_a_status_of_an_earlier_attempt_is_no_proof_that_the_later_attempt_has_n
     assert not world.leaked
 
 
+@pytest.mark.parametrize(
+    "fate", [pytest.param(NOT_COMMITTED, id="nothing was made"), pytest.param(REFUSED, id="never sent")]
+)
+def test_a_status_from_before_the_machine_was_made_buys_no_second_one(fate: Fate) -> None:
+    """What is on record says that nothing was made, and the machine of a later incarnation runs under another name."""
+    tried = {Outcome.NOT_COMMITTED, Outcome.NOT_EXECUTED}
+    world = runs(World(fates=(fate,), far=FarSide(unique_names=False)), 5, until=lambda world: outcome(world) in tried)
+    backup = (world.stored or {})["status"]
+    world = runs(runs(world, 30).dies("i-1"), 300)
+    world = runs(world.restored(backup).crashes("A"), 600)
+    assert world.alive == ("i-2",)
+    assert world.memory.machine_id == "i-2"
+    assert world.most == 1
+
+
 def test_a_status_of_an_earlier_incarnation_does_not_kill_the_machine_of_the_later_one() -> None:
     world = running()
     backup = (world.stored or {})["status"]

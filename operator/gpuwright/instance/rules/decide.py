@@ -42,6 +42,7 @@ WANTED: tuple[Rule, ...] = (
     settlement.prove_that_nothing_was_made,
     settlement.send_again_what_was_never_made,
     # no machine yet
+    settlement.adopt_what_is_shown,
     launch.buy_nothing_while_stopped,
     launch.record_first_where_nothing_can_be_read,
     launch.look_by_owner_first,

@@ -135,6 +135,19 @@ def _residue(memory: Memory, keep: str, *, reads: bool) -> tuple[Residue, ...]:
     return (*memory.residue, entry)
 
 
+def taken_over(seen: Observation, launch: Launch, found: Machine) -> Memory:
+    """Return the memory in which a machine that a look shows under our tag is the recorded one, whatever was on record
+    before. What was tried stays to be looked for.
+    """
+    return replace(
+        seen.memory,
+        launch=replace(adopted_launch(seen, found, by_person=False), send=launch.send),
+        machine=found.recorded(),
+        residue=tuple(e for e in _residue(seen.memory, found.name, reads=True) if e.name != found.name),
+        attempts=finished_attempts(seen),
+    )
+
+
 def finished_attempts(seen: Observation) -> tuple[Mapping[str, Any], ...]:
     """Return the history with the launch on record as its newest entry; people read it, nothing decides on it."""
     launch = seen.launch

@@ -6,7 +6,7 @@ from gpuwright.instance.actions import Action, Arms, AskList, LookAt, Record, Wa
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.admission import held_back
 from gpuwright.instance.rules.evidence import is_gone, living, next_proof_look, settled_at
-from gpuwright.instance.rules.records import adopted_launch, finished_attempts, next_intent
+from gpuwright.instance.rules.records import next_intent, taken_over
 from gpuwright.instance.rules.residue import prove_residue
 from gpuwright.instance.rules.termination import terminate_listed
 from gpuwright.model.conditions import Reason
@@ -67,13 +67,7 @@ def take_over_what_lives_on(seen: Observation) -> Action | None:
     if not others:
         return None
     kept = others[0]
-    memory = replace(
-        seen.memory,
-        launch=replace(adopted_launch(seen, kept, by_person=False), send=launch.send),
-        machine=kept.recorded(),
-        residue=tuple(entry for entry in seen.memory.residue if entry.name != kept.name),
-        attempts=finished_attempts(seen),
-    )
+    memory = taken_over(seen, launch, kept)
     return Record(memory, "found by its owner tag", event=EventReason.ADOPTED, note=f"took over machine {kept.id}")
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gpuwright.instance.actions import Action, Arms, LookAt, Record, Wait
+from gpuwright.instance.actions import Action, Arms, AskList, LookAt, Record, Wait
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.admission import held_back
 from gpuwright.instance.rules.evidence import (
@@ -15,11 +15,11 @@ from gpuwright.instance.rules.evidence import (
     waited,
 )
 from gpuwright.instance.rules.launch import capacity_waited, make_room_for_names
-from gpuwright.instance.rules.records import adopted_launch, finished_attempts, moment, next_intent
+from gpuwright.instance.rules.records import moment, next_intent, taken_over
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.machine import Machine, MachineState
-from gpuwright.model.memory import Ending, EndingReason, Launch, Outcome, Residue
+from gpuwright.model.memory import Ending, EndingReason, Launch, Outcome
 from gpuwright.model.provider_view import ProviderView
 
 SHORTEST_SAVE = 60.0  # seconds between two writes of the waited time
@@ -55,16 +55,8 @@ def _take_over_under_another_name(
     """
     if settled_at(seen, launch, provider) is None:
         return None
-    kept = tuple(entry for entry in seen.memory.residue if entry.name != found.name)
-    tried = Residue(launch.name, launch.provider, launch.place, launch.placement, launch.intended)
-    memory = replace(
-        seen.memory,
-        launch=replace(adopted_launch(seen, found, by_person=False), send=launch.send),
-        machine=found.recorded(),
-        residue=(*kept, tried),
-        attempts=finished_attempts(seen),
-    )
     note = f"machine {found.id} exists under {found.name}, a name tried before"
+    memory = taken_over(seen, launch, found)
     return Record(memory, "found under another name", event=EventReason.ADOPTED, note=note)
 
 
@@ -73,6 +65,27 @@ def _found(seen: Observation, launch: Launch, provider: ProviderView) -> Machine
     if named is not None and named.alive and named.id not in seen.trail(launch.name).tombstones:
         return named
     return next(iter(living(seen, provider, launch.incarnation)), None)
+
+
+def adopt_what_is_shown(seen: Observation) -> Action | None:
+    """The record says that nothing was made, and a list shows a machine of ours: a restored status, a broken promise.
+    It is taken over; none is made beside it.
+    """
+    launch, provider = seen.launch, seen.provider
+    if launch is None or provider is None or not provider.capabilities.reads:
+        return None
+    if launch.outcome not in {Outcome.NOT_COMMITTED, Outcome.NOT_EXECUTED}:
+        return None
+    if provider.snapshot is None or provider.snapshot.began < seen.witness.first_seen:
+        words = "looking whether a machine of this object exists already"
+        return AskList(provider.ref, words) if provider.hindrance is None else None
+    # The name itself is looked at directly after a promise, so that a broken one is told as such.
+    promised = launch.name if launch.outcome is Outcome.NOT_COMMITTED else ""
+    found = next((m for m in living(seen, provider, launch.incarnation) if m.name != promised), None)
+    if found is None:
+        return None
+    note = f"machine {found.id} exists under {found.name}, although the record says that nothing was made"
+    return Record(taken_over(seen, launch, found), "found by its owner tag", event=EventReason.ADOPTED, note=note)
 
 
 def take_note_of_a_tombstone(seen: Observation) -> Action | None:
