@@ -215,6 +215,10 @@ class Rounds:
             self._add(point, "I17", f"unlike {what}: {words}")
 
     def _cleared(self) -> list[tuple[str, str]]:
+        for track in self.tracks:
+            if track.broken and track.thing.generation:
+                # Whoever stopped where nothing can be deleted, such as without a Secret, is helped on.
+                track.thing.replace(track.course.begin)
         return list(cleared(self.ground, {SHARED, *(thing.name for thing in self.things())}, self.patience))
 
     def _add(self, point: str, invariant: str, words: str) -> None:
