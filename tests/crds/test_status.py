@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any, get_type_hints
 
 import pytest
-from gpuwright.provider.sweep import MAX_ORPHANS
 from tests.crds.schema import BASES, CLUSTER_PROVIDERS, INSTANCES, PROVIDERS, Manifest, changed, places
 from tests.crds.server import Server
 
@@ -17,6 +16,7 @@ from gpuwright.model.machine import Machine, MachineState
 from gpuwright.model.memory import Ending, EndingReason, Launch, Outcome, ProviderRef, Residue
 from gpuwright.provider.breaker import BreakerState
 from gpuwright.provider.ledger import MAX_LEAKS, MAX_RETAINED
+from gpuwright.provider.sweep import MAX_ORPHANS
 
 OUTSIDE = "<html>\n Ünknown 'wörd' \U0001f525 " + "x" * 5000
 SAMPLES = {bool: True, int: 1, str: OUTSIDE}
