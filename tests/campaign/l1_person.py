@@ -3,13 +3,16 @@
 import asyncio
 import base64
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from tests.campaign.l1_provider import Vm
 from tests.campaign.l1_world import World
 from tests.campaign.story import condition_of, status_of
+from tests.engine.manual_clock import START
 from tests.kube.fake_api import Body, a_provider, an_instance
 
+from gpuwright.model.conditions import timestamp
 from gpuwright.model.resources import INSTANCES, PROVIDERS, SECRETS
 
 NAMESPACE = "team-a"
@@ -37,11 +40,16 @@ class Person:
     def puts_secret(self, token: str) -> None:
         """Create the Secret, or change its value; the provider takes the new one at once, and no other."""
         data = {"token": base64.b64encode(token.encode()).decode()}
+        written = {"manager": "kubectl", "time": self._moment(), "fieldsV1": {"f:data": {"f:token": {}}}}
+        metadata = {"name": "gateway-token", "namespace": NAMESPACE, "managedFields": [written]}
         if self.api.now(SECRETS, NAMESPACE, "gateway-token") is None:
-            self.api.add(SECRETS, {"metadata": {"name": "gateway-token", "namespace": NAMESPACE}, "data": data})
+            self.api.add(SECRETS, {"metadata": metadata, "data": data})
         else:
-            self.api.change(SECRETS, NAMESPACE, "gateway-token", {"data": data})
+            self.api.change(SECRETS, NAMESPACE, "gateway-token", {"metadata": metadata, "data": data})
         self.world.far.secrets = {token}
+
+    def _moment(self) -> str:
+        return timestamp(START + timedelta(seconds=self.world.now))
 
     def applies(self, name: str, annotations: Mapping[str, str] | None = None, **spec: Any) -> None:
         """Create an instance."""

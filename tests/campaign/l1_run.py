@@ -10,7 +10,7 @@ from tests.campaign.l1_process import task_of_its_process
 from tests.campaign.l1_provider import Traits
 from tests.campaign.l1_workflows import Workflow
 from tests.campaign.l1_world import Plan, World, connected
-from tests.campaign.oracle import Reference
+from tests.campaign.oracle import Counts, Reference
 from tests.campaign.trace import Logged
 from tests.engine.virtual_loop import VirtualLoop
 
@@ -43,15 +43,14 @@ def run_once(
     plan: Plan,
     seed: int,
     reference: Reference | None = None,
-    *,
-    counts: bool = True,
+    counts: Counts = Counts.EQUAL,
 ) -> Ran:
     """Return what a run has led to; compared with the undisturbed one where that is given."""
     with asyncio.Runner(loop_factory=WorkingLoop) as runner:
         world = runner.run(_played(workflow, traits, plan, seed, reference))
     broken = broken_by(world.trace) + _defects(world)
     if reference is not None:
-        broken += [("I16", words) for words in reference.differences(world.trace, counts=counts)]
+        broken += [("I16", words) for words in reference.differences(world.trace, counts)]
     return Ran(world, tuple(broken))
 
 

@@ -7,6 +7,7 @@ tells of the way and not of where it led is named in `OF_THE_WAY`.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from tests.campaign.story import Scene, name_of, uid_of
@@ -16,6 +17,7 @@ from gpuwright.model.resources import BY_KIND, INSTANCES, SECRETS
 
 State = Mapping[str, Any]
 
+_COUNTS = "counts."
 _LAUNCH = "attempt|name|token|requestHash|send|sentBy|intendedTime|waitedSeconds|resent|reason|message|conflict|settled"
 OF_THE_WAY = re.compile(
     rf"\.status\.launch\.({_LAUNCH}|ending\.time|ending\.names.*|capacityWaitedSeconds)$"
@@ -27,6 +29,14 @@ OF_THE_WAY = re.compile(
 )
 
 
+class Counts(StrEnum):
+    """How many machines a disturbed run may make of each object, against the undisturbed one."""
+
+    EQUAL = "Equal"
+    AT_MOST = "AtMost"
+    FREE = "Free"
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """How the undisturbed run ends, and what of it may differ."""
@@ -34,18 +44,23 @@ class Reference:
     end: State
     mask: frozenset[str]
 
-    def differences(self, trace: Trace, *, counts: bool = True) -> list[str]:
+    def differences(self, trace: Trace, counts: Counts = Counts.EQUAL) -> list[str]:
         """Return what a run has led to instead; I16."""
+        end = end_state(trace)
         return [
             words
-            for path, words in _compared(self.end, end_state(trace))
-            if path not in self.mask and (counts or not path.startswith("counts."))
+            for path, words in _compared(self.end, end)
+            if path not in self.mask and not (path.startswith(_COUNTS) and self._may_differ(path, end, counts))
         ]
+
+    def _may_differ(self, path: str, end: State, counts: Counts) -> bool:
+        fewer = int(end.get(path) or 0) <= int(self.end.get(path) or 0)
+        return counts is Counts.FREE or (counts is Counts.AT_MOST and fewer)
 
     def is_reached(self, scene: Scene) -> bool:
         """Return whether the objects of a run that goes on are as they are at the end of the undisturbed one."""
         here = _objects(scene)
-        there = {path: value for path, value in self.end.items() if not path.startswith("counts.")}
+        there = {path: value for path, value in self.end.items() if not path.startswith(_COUNTS)}
         return not any(path not in self.mask for path, _words in _compared(there, here))
 
 
@@ -57,7 +72,7 @@ def learnt(one: Trace, other: Trace) -> Reference:
 
 def confluence(one: Trace, other: Trace) -> list[str]:
     """Return in what two ways to the same spec have ended differently; I17. How often machines were made may differ."""
-    return [words for path, words in _compared(end_state(one), end_state(other)) if not path.startswith("counts.")]
+    return [words for path, words in _compared(end_state(one), end_state(other)) if not path.startswith(_COUNTS)]
 
 
 def end_state(trace: Trace) -> State:
@@ -105,7 +120,7 @@ def _counts(trace: Trace) -> dict[str, int]:
                 made.setdefault(machine.uid, set()).add(f"{machine.id} {machine.incarnation}")
     counts: dict[str, int] = {}
     for uid, name in names.items():
-        counts[f"counts.{name} made"] = counts.get(f"counts.{name} made", 0) + len(made.get(uid, ()))
+        counts[f"{_COUNTS}{name} made"] = counts.get(f"{_COUNTS}{name} made", 0) + len(made.get(uid, ()))
     return counts
 
 
