@@ -107,6 +107,8 @@ def _unannounced(sent: Sent, intent: Written | None, used: set[tuple[str, int]])
         yield Broken("I5", f"a create of {sent.name} that no record had announced")
         return
     send = (sent.name, int(_launch(intent.after)["send"]))
+    if sent.token != _launch(intent.after).get("token"):
+        yield Broken("I5", f"a create of {sent.name} with a token that is not on record")
     if intent.process != sent.process:
         yield Broken("I5", f"{sent.process} sent a create of {sent.name} that {intent.process} had announced")
     if sent.at - intent.at > WINDOW_SECONDS:

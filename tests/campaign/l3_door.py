@@ -175,6 +175,10 @@ class Door:
         await asyncio.gather(*others, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
+        # Connections with TLS, and those that were cut, are closed some turns of the loop later.
+        for _turn in range(10):
+            await asyncio.sleep(0.01)
+        await asyncio.get_running_loop().shutdown_default_executor()
 
     async def _call(self, request: web.BaseRequest) -> web.StreamResponse:
         peer = request.transport.get_extra_info("peername") if request.transport else None
@@ -193,6 +197,7 @@ class Door:
         raw = await request.read()
         effect = self._counting.next(label)
         made = Exchange(time.time(), process, side, request.method, request.path, label, effect, _parsed(raw))
+        made.token = request.headers.get("idempotency-key", "")
         self.exchanges.append(made)
         plan = self.plan
         if not await plan.before(made):

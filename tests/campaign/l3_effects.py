@@ -26,6 +26,7 @@ class Exchange:
         process: who asked.
         side: api or gateway.
         effect: what it does, and the how-manyth of its kind it is; empty = a read of the API server.
+        token: the idempotency key that goes with a create.
         status: None where the request was dropped, or never answered.
         delivered: whether the operator was given the answer.
     """
@@ -38,6 +39,7 @@ class Exchange:
     label: str
     effect: str
     sent: Body
+    token: str = ""
     answered: float = 0.0
     status: int | None = None
     answer: Body | None = None

@@ -28,11 +28,10 @@ def _called(exchange: Exchange) -> list[Event]:
     if exchange.side != "gateway" or verb is None or exchange.status is None:
         return []
     labels = exchange.sent.get("labels") or {}
-    launch_token = str(exchange.sent.get("_token", ""))
     uid = str(labels.get("gpuwright.dev/owner-uid", ""))
     words = f"{exchange.status}" if exchange.delivered else f"{exchange.status}, not delivered"
     return [
-        Sent(exchange.at, exchange.process, verb, exchange.name, launch_token, uid),
+        Sent(exchange.at, exchange.process, verb, exchange.name, exchange.token, uid),
         Received(exchange.answered, exchange.process, verb, exchange.name, words),
     ]
 

@@ -15,7 +15,7 @@ def body(*, finalizers: tuple[str, ...] = (FINALIZER,), **status: Any) -> dict[s
 
 
 def launch(outcome: str, send: int = 1, **more: Any) -> dict[str, Any]:
-    return {"name": MACHINE.name, "outcome": outcome, "send": send, **more}
+    return {"name": MACHINE.name, "outcome": outcome, "send": send, "token": "t", **more}
 
 
 def wrote(
@@ -28,7 +28,7 @@ INTENDED = body(launch=launch("Intended"))
 COMMITTED = body(launch=launch("Committed"), machine={"id": "i-1"})
 ENDING = body(launch=launch("Committed", ending={"names": [MACHINE.name]}), machine={"id": "i-1"})
 INTENT = wrote(1.0, INTENDED)
-CREATE = Sent(1.1, "a1", "create", MACHINE.name, uid="uid")
+CREATE = Sent(1.1, "a1", "create", MACHINE.name, "t", "uid")
 MADE = Billing(1.2, (MACHINE,))
 RECORDED = wrote(1.3, COMMITTED, INTENDED)
 ANNOUNCED = wrote(2.0, ENDING, COMMITTED)
@@ -49,15 +49,16 @@ BROKEN: dict[str, tuple[str, tuple[Event, ...]]] = {
     "forgotten": ("I3", (*LIFE[:4], wrote(1.5, body(launch=launch("Committed")), COMMITTED))),
     "terminated unannounced": ("I4", without(ANNOUNCED)),
     "sent unannounced": ("I5", without(INTENT)),
-    "sent late": ("I5", (INTENT, Sent(9.0, "a1", "create", MACHINE.name, uid="uid"))),
-    "sent by another": ("I5", (INTENT, Sent(1.1, "b1", "create", MACHINE.name, uid="uid"))),
+    "sent late": ("I5", (INTENT, Sent(9.0, "a1", "create", MACHINE.name, "t", "uid"))),
+    "sent by another": ("I5", (INTENT, Sent(1.1, "b1", "create", MACHINE.name, "t", "uid"))),
+    "sent with another token": ("I5", (INTENT, Sent(1.1, "a1", "create", MACHINE.name, "other", "uid"))),
     "sent twice": ("I5", (INTENT, CREATE, CREATE)),
     "sent late though the other has touched the record": (
         "I5",
         (
             INTENT,
             wrote(8.0, body(launch=launch("Intended", settled=False)), INTENDED, "b1"),
-            Sent(9.0, "a1", "create", MACHINE.name, uid="uid"),
+            Sent(9.0, "a1", "create", MACHINE.name, "t", "uid"),
         ),
     ),
     "without a finalizer": ("I6", (wrote(1.0, body(finalizers=(), launch=launch("Intended"))), CREATE)),
