@@ -347,6 +347,16 @@ async def test_throttled_waits_for_as_long_as_it_was_asked_to() -> None:
     assert stage.desk.calls == [f"create {N}", f"create {N}"]
 
 
+async def test_a_name_that_is_taken_is_not_followed_by_the_next_one_at_once() -> None:
+    stage = Stage()
+    stage.desk.answers += [Unknown("409", conflict=True) for _try in range(9)]
+    for _pass in range(9):
+        delay = await stage.reconcile()
+        stage.clock.advance(0.01)
+    sent = [call for call in stage.desk.calls if call.startswith("create")]
+    assert (len(sent), bool(delay)) == (1, True)
+
+
 async def test_somebody_faster_at_the_intent_means_that_nothing_is_sent_on_it() -> None:
     stage = Stage()
     stage.api.fail(Conflict("409"), "PATCH", "/status")

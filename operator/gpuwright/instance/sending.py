@@ -89,9 +89,11 @@ class Sending:
         if launch is None:
             return
         now = self._clock.monotonic()
+        if launch.outcome is Outcome.NOT_COMMITTED:
+            # By the record, not by the error: a name that was taken before we ever sent it waits like any other.
+            self._note(seen, not_before=now + retry_delay(seen, launch))
+            return
         match error:
-            case NotCommitted():
-                self._note(seen, not_before=now + retry_delay(seen, launch))
             case Throttled():
                 self._note(seen, not_before=now + error.retry_after)
             case Rejected() if error.reason is Reason.CREDENTIALS_REJECTED:
