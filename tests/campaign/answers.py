@@ -1,6 +1,7 @@
 """The words of trace.Received.result, and what a row of calls proves about a name.
 
-create: `created <id>`, `adopted <id>`, `not_committed`, `never_sent`, `throttled`, `rejected`, `unknown`.
+create: `created <id>`, `adopted <id>`, `not_committed`, `never_sent`, `throttled`, `rejected`, `unknown`,
+`conflict` (the name is taken, and nobody can be seen under it).
 look: `present <name>=<id>=<State>`, `absent`, `tombstone <id>`, `blind`.
 list: `listed <name>=<id>=<State> ...`, `blind`.
 delete, power, probe: `accepted`, `not_found`, `absent`, `ok`, `not_executed`, `unknown`, `blind`.

@@ -1,6 +1,6 @@
 """I4, I5, I7 and I9: what must hold before something is sent, or let go, or counted as lost."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tests.campaign.answers import MADE, NOT_MADE, Call, calls_of, unproven
 from tests.campaign.story import (
@@ -124,7 +124,7 @@ def i7_fence(trace: Trace) -> list[str]:
             continue
         words = f"at {event.at:.3f} s {name_of(body)} was let go"
         earlier = [call for call in calls if call.sent.at <= event.at]
-        sent = [call for call in earlier if call.sent.verb == "create" and call.sent.uid == uid_of(body)]
+        sent = list(_possibly_made(earlier, uid_of(body)))
         spec = spec_of(scene.provider_of(body))
         fence = float(spec.settle_seconds) if spec else 0.0
         broken += [f"{words}, {why}" for call in sent if (why := _may_land(call, earlier, event.at, fence))]
@@ -133,6 +133,17 @@ def i7_fence(trace: Trace) -> list[str]:
             if missing:
                 broken.append(f"{words}, and {name} is not proven gone: {missing}")
     return broken
+
+
+def _possibly_made(calls: Iterable[Call], uid: str) -> Iterator[Call]:
+    """Yield the creates of an object, without those whose name somebody else held before: what is there is theirs."""
+    tried: set[str] = set()
+    for call in calls:
+        if call.sent.verb != "create" or call.sent.uid != uid:
+            continue
+        if call.word != "conflict" or call.sent.name in tried:
+            yield call
+        tried.add(call.sent.name)
 
 
 def _lets_go(event: Written) -> bool:

@@ -56,13 +56,22 @@ class Bench:
         reference = self._reference(traits, name, workflow)
         counts = _counts(traits, name, plan)
         ran = run_once(workflow, CLASSES[traits], plan, self._seed, reference, counts)
-        return Result(ran.broken, len(ran.world.effects), ran.world.struck, ran)
+        broken = tuple(entry for entry in ran.broken if not _is_as_told(traits, plan, entry[1]))
+        return Result(broken, len(ran.world.effects), ran.world.struck, ran)
 
     def _both_ways(self, point: Confluent) -> Result:
         one, other = (run_once(way, CLASSES[point.traits], Plan(), self._seed) for way in CONFLUENCES[point.ways])
         words = confluence(one.world.trace, other.world.trace)
         broken = (*one.broken, *other.broken, *(("I17", difference) for difference in words))
         return Result(broken, len(one.world.effects), 0, one)
+
+
+def _is_as_told(traits: str, plan: Plan, words: str) -> bool:
+    """Return whether this difference is only that a create was answered with a strange word for the machine's state
+    where nothing is ever read again.
+    """
+    strange = plan.fault is not None and (plan.fault.name, plan.fault.verb) == ("F25", "create")
+    return strange and not CLASSES[traits].reads and ".status.machine.state:" in words
 
 
 def _counts(traits: str, workflow: str, plan: Plan) -> Counts:

@@ -4,7 +4,7 @@ from tests.campaign.answers import shown
 
 from gpuwright.adapters.contract import Created, Deletion
 from gpuwright.model.conditions import Reason
-from gpuwright.model.errors import Blind, NotExecuted, ProviderError, Unauthenticated
+from gpuwright.model.errors import Blind, NotExecuted, ProviderError, Unauthenticated, Unknown
 from gpuwright.model.machine import Absent, Present, Tombstone
 
 
@@ -35,6 +35,8 @@ _WORDS = {
 
 def word_of(error: Exception) -> str:
     """Return the word of answers.py for an error."""
+    if isinstance(error, Unknown) and error.conflict:
+        return "conflict"
     return _WORDS.get(type(error).__name__, "unknown")
 
 

@@ -183,14 +183,14 @@ async def edited_twice(person: Person) -> None:
     await create(person)
     person.edits(NAME, onLoss="Fail")
     await asyncio.sleep(5.0)
-    person.edits(NAME, onLoss="Replace", maxReplacements=2)
+    person.edits(NAME, onLoss="Recreate", maxReplacements=2)
     await person.waits_ready(NAME)
 
 
 async def applied_as_edited(person: Person) -> None:
     """The same, applied at once."""
     person.sets_up()
-    person.applies(NAME, onLoss="Replace", maxReplacements=2)
+    person.applies(NAME, onLoss="Recreate", maxReplacements=2)
     await person.waits_ready(NAME)
 
 

@@ -24,6 +24,7 @@ OF_THE_WAY = re.compile(
     r"|\.status\.(attempts|residue|nextLookTime|lastSuccessfulTime)\b"
     r"|\.status\.machine\.(id|name|providerID|createdTime|providerState|addresses.*)$"
     r"|\.conditions\.\w+\.(message|lastTransitionTime)$"
+    r"|\.conditions\.PromiseBroken\."  # remembered until the provider's spec changes
     r"|\.conditions\.Launched\.reason$"  # Created or Adopted: who told of the machine
     r"|\.metadata\.(resourceVersion|uid|generation)$|\.observedGeneration$"
 )
