@@ -142,7 +142,11 @@ class _Assembly:
         )
         self._operator = self._build_operator()
         self._engine: Engine[Key] = Engine(
-            self._operator.work, concurrency=CONCURRENCY, random=self._random.random, observe=self._operator.count
+            self._operator.work,
+            concurrency=CONCURRENCY,
+            random=self._random.random,
+            observe=self._operator.count,
+            expected=(ApiError,),
         )
         self._operator.listen(self._engine)
         self._http = HttpServer(

@@ -14,7 +14,6 @@ from gpuwright.model.memory import EndingReason, Memory, Outcome
 from gpuwright.model.names import FINALIZER_MACHINE
 
 OURS = "uid-"
-_LIES = "reads show nothing"
 Broken = tuple[str, str]
 """The invariant, and what happened."""
 
@@ -63,7 +62,7 @@ def broken(before: Node, after: Node, who: str) -> Iterator[Broken]:
     was, now = before.world, after.world
     if was.far is not now.far or was.stored is not now.stored:
         yield from _single(after)
-        yield from _protected(after)
+        yield from _protected(now)
     if not who or who not in was.operators:
         return
     if len(now.sent) > len(was.sent):
@@ -84,19 +83,14 @@ def _single(node: Node) -> Iterator[Broken]:
             yield "I1", f"{uids.count(uid)} machines of {uid} bill at once"
 
 
-def _protected(node: Node) -> Iterator[Broken]:
-    """I2 and I6. After an accepted terminate looks 2 s apart are proof, so a read that lies just then may be believed
-    while the machine is on its way out.
-    """
-    world = node.world
-    going = {vm.id for vm in world.far.vms if vm.dies is not None and not vm.immortal}
+def _protected(world: World) -> Iterator[Broken]:
     stored = world.stored
     finalized = stored is not None and FINALIZER_MACHINE in (stored["metadata"].get("finalizers") or ())
     uid = stored["metadata"]["uid"] if stored is not None else ""
     billing = [(vm.owner.uid, vm.id) for vm in world.far.vms if vm.alive and vm.owner is not None]
     billing += [(flight.owner.uid, f"the create of {flight.name}") for flight in world.far.flights]
     for owner, what in billing:
-        if not owner.startswith(OURS) or what in world.ledger or (what in going and _LIES in "".join(node.spent)):
+        if not owner.startswith(OURS) or what in world.ledger:
             continue
         if owner != uid:
             yield "I2", f"{what} of {owner} is left, and the object is gone"
@@ -191,10 +185,15 @@ def _evidence(was: World, now: World) -> Iterator[Broken]:
 
 
 def _intended_in_time(before: Body, old: Memory, new: Memory) -> Iterator[Broken]:
+    spec = before["spec"]
     sends = [memory.launch.send if memory.launch else 0 for memory in (old, new)]
     intended = new.launch is not None and new.launch.outcome is Outcome.INTENDED
-    if intended and sends[1] > sends[0] and "deletionTimestamp" in before["metadata"]:
+    if not intended or sends[1] <= sends[0]:
+        return
+    if "deletionTimestamp" in before["metadata"]:
         yield "I5", "an intent is written although the object is being deleted"
+    if spec.get("powerState") == "Stopped":
+        yield "I10", "a machine is about to be bought although powerState is Stopped"
 
 
 def _is_gone(memory: Memory) -> bool:

@@ -16,7 +16,16 @@ FAR_HORIZON = 96.0  # of what a wait and then a proof are counted from
 NOT_IN_THIS_RUN = 1e4
 GRAIN = 256  # ages are whole numbers of 1/256 s: the effects' ticks are, and sums of floats are not always
 OLD = 1 << 40
+SENDS = 1000
 Form = tuple[object, ...]
+
+
+def _send(world: World, send: int) -> int:
+    """Return a send counted from the one on record: only which is which is ever asked, and whether there was one."""
+    if send <= 0 or world.stored is None:
+        return send
+    newest = memory_of(world.stored["status"]).launch
+    return send - (newest.send if newest else 0) + SENDS
 
 
 class Ages:
@@ -110,7 +119,14 @@ def _memory(world: World, memory: Memory) -> Form:
     if launch is not None:
         ending = (launch.ending.reason, launch.ending.names) if launch.ending else None
         record = (
-            (launch.incarnation, launch.attempt, launch.name, launch.request_hash, launch.place, launch.send),
+            (
+                launch.incarnation,
+                launch.attempt,
+                launch.name,
+                launch.request_hash,
+                launch.place,
+                _send(world, launch.send),
+            ),
             (_process(world, launch.sent_by), launch.settle_seconds, launch.outcome, launch.waited_seconds),
             (launch.settled, launch.resent, launch.conflict, launch.adopted, launch.reason, ending),
         )
@@ -181,7 +197,7 @@ def _doing(world: World, doing: Doing | None) -> Form:
 def _armed(world: World, armed: Armed | None) -> Form | None:
     if armed is None:
         return None
-    return armed.send, armed.destructive, _ahead(armed.boottime - world.now)
+    return _send(world, armed.send), armed.destructive, _ahead(armed.boottime - world.now)
 
 
 def _witness(world: World, ages: Ages, witness: Witness | None) -> Form:
@@ -189,8 +205,15 @@ def _witness(world: World, ages: Ages, witness: Witness | None) -> Form:
         return ()
     answered = ages.of(witness.answered_at, FAR_HORIZON) if witness.answered_send >= 0 else None
     return (
-        (ages.of(witness.first_seen), _sight(ages, witness.sight), _armed(world, witness.armed)),
-        (witness.left, witness.answered_send, answered, witness.tries, witness.burst_from, witness.power_refused),
+        (ages.of(witness.first_seen), _sight(world, ages, witness.sight), _armed(world, witness.armed)),
+        (
+            _send(world, witness.left),
+            _send(world, witness.answered_send),
+            answered,
+            witness.tries,
+            witness.burst_from,
+            witness.power_refused,
+        ),
         tuple((name, *_trail(ages, witness, name, trail)) for name, trail in sorted(witness.trails.items())),
         tuple((name, ages.of(at)) for name, at in sorted(witness.terminated.items())),
         tuple((name, ages.of(at, FAR_HORIZON)) for name, at in sorted(witness.terminate_tried.items())),
@@ -200,12 +223,12 @@ def _witness(world: World, ages: Ages, witness: Witness | None) -> Form:
     )
 
 
-def _sight(ages: Ages, sight: Sight | None) -> Form:
+def _sight(world: World, ages: Ages, sight: Sight | None) -> Form:
     if sight is None:
         return ()
     # Once a look has shown the machine, its send is nothing that is still waited for.
     limit = FAR_HORIZON if sight.settled is None else HORIZON
-    return sight.send, sight.outcome, ages.of(sight.at, limit), sight.base, ages.of(sight.settled)
+    return _send(world, sight.send), sight.outcome, ages.of(sight.at, limit), sight.base, ages.of(sight.settled)
 
 
 def _trail(ages: Ages, witness: Witness, name: str, trail: Trail) -> Form:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import NamedTuple
 
-from tests.campaign.l0_checks import broken, remember
+from tests.campaign.l0_checks import Broken, broken, remember
 from tests.campaign.l0_key import canonical
 from tests.campaign.l0_moves import ordinary
 from tests.campaign.l0_node import Disturbance, Node, Small
@@ -20,6 +21,14 @@ class Found:
     invariant: str
     message: str
     path: tuple[str, ...]
+
+
+class Waiting(NamedTuple):
+    """A state that is still to be walked on from."""
+
+    node: Node
+    depth: int
+    came: Came
 
 
 @dataclass(slots=True)
@@ -45,11 +54,11 @@ class Search:
         """Search until every state was seen, or enough was found."""
         self._chance.seed(f"{self.seed}/{self.small.name}")
         start = replace(self.small.start(), left=self.small.budget)
-        layer = {canonical(start): (start, 0)}
-        self.came[next(iter(layer))] = Came(0, ORDINARY)
+        layer = {canonical(start): Waiting(start, 0, Came(0, ORDINARY))}
         rest = Rest(self.small, self.came, self.follows)
         while layer and not self._is_over():
             arrived = list(layer)
+            self.came.update({key: waiting.came for key, waiting in layer.items()})
             layer = self._layer(layer)
             if not self._is_over():
                 self.found.extend(Found(*trouble) for trouble in rest.troubles(arrived))
@@ -65,25 +74,21 @@ class Search:
     def _is_over(self) -> bool:
         return len(self.found) >= self.enough or len(self.came) >= self.most
 
-    def _layer(self, layer: dict[int, tuple[Node, int]]) -> dict[int, tuple[Node, int]]:
-        """Walk on from these states without a disturbance; return the states that one more disturbance leads to."""
-        disturbed: dict[int, tuple[Node, int]] = {}
-        for at, (node, depth) in layer.items():
-            while True:
+    def _layer(self, layer: dict[int, Waiting]) -> dict[int, Waiting]:
+        """Walk on from these states without a disturbance; return the states that one more disturbance leads to.
+
+        A state that both lead to belongs here: it has more disturbances left than there.
+        """
+        disturbed: dict[int, Waiting] = {}
+        for key, (node, depth, _came) in layer.items():
+            at: int | None = key
+            while at is not None and not self._is_over():
                 self.depth = max(self.depth, depth)
                 for disturbance in self._may(node):
-                    self._try(at, node, depth, disturbance, disturbed)
-                step = ordinary(node)
-                if step is None:
-                    break
-                who, after = step
-                key = self._arrive(at, node, remember(node, after, who), who, ORDINARY)
-                if key is None:
-                    break
-                at, node, depth = key, remember(node, after, who), depth + 1
-                if self._is_over():
-                    return {}
-        return disturbed
+                    self._disturb(at, node, depth, disturbance, disturbed)
+                at, node = self._step(at, node)
+                depth += 1
+        return {key: waiting for key, waiting in disturbed.items() if key not in self.came}
 
     def _may(self, node: Node) -> Iterator[Disturbance]:
         if node.left <= 0:
@@ -94,29 +99,39 @@ class Search:
             if self.sample >= 1.0 or self._chance.random() < self.sample:
                 yield disturbance
 
-    def _try(
-        self, at: int, node: Node, depth: int, disturbance: Disturbance, disturbed: dict[int, tuple[Node, int]]
-    ) -> None:
-        after = disturb(node, disturbance)
-        key = self._arrive(at, node, after, "", disturbance.name)
-        if key is not None:
-            disturbed[key] = (after, depth + 1)
-
-    def _arrive(self, at: int, node: Node, after: Node, who: str, by: str) -> int | None:
-        """Take note of a step; return the new state's key, or None where it leads nowhere new."""
+    def _step(self, at: int, node: Node) -> tuple[int | None, Node]:
+        """Make the ordinary step; return no key where it leads nowhere new."""
+        step = ordinary(node)
+        if step is None:
+            return None, node
+        who, after = step
+        after = remember(node, after, who)
         self.transitions += 1
         key = canonical(after)
-        if by == ORDINARY:
-            self.follows[at] = key
+        self.follows[at] = key
         if key in self.came:
-            return None
-        self.came[key] = Came(at, by)
+            return None, after
+        self.came[key] = Came(at, ORDINARY)
         wrong = list(broken(node, after, who))
-        if not wrong:
-            return key
-        path = path_to(self.came, key)
+        self._take(wrong, path_to(self.came, key) if wrong else ())
+        return (None if wrong else key), after
+
+    def _disturb(
+        self, at: int, node: Node, depth: int, disturbance: Disturbance, disturbed: dict[int, Waiting]
+    ) -> None:
+        after = disturb(node, disturbance)
+        self.transitions += 1
+        key = canonical(after)
+        if key in self.came or key in disturbed:
+            return
+        wrong = list(broken(node, after, ""))
+        if wrong:
+            self._take(wrong, (*path_to(self.came, at), disturbance.name))
+        else:
+            disturbed[key] = Waiting(after, depth + 1, Came(at, disturbance.name))
+
+    def _take(self, wrong: list[Broken], path: tuple[str, ...]) -> None:
         self.found.extend(Found(invariant, message, path) for invariant, message in wrong)
-        return None
 
 
 def disturb(node: Node, disturbance: Disturbance) -> Node:

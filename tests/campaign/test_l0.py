@@ -15,7 +15,7 @@ from tests.campaign.l0_search import Search
 from tests.campaign.l0_worlds import small_worlds, world_named
 
 SEED = 1
-SHARE = 0.04
+SHARE = 0.01
 QUICK = (
     "intent on record before the send",
     "finalizer before the first send",

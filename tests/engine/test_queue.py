@@ -30,6 +30,7 @@ class Passes:
             concurrency=concurrency,
             random=lambda: next(random),
             observe=lambda key, result: self.ended.append((key, result)),
+            expected=(ConnectionError,),
         )
 
     async def _work(self, key: str) -> float | None:
@@ -211,6 +212,22 @@ class TestFailures:
         assert gaps == pytest.approx(longest)
         assert longest[-1] == 300.0
         assert passes.ended == [("a", "error")] * 13 + [("a", "success")]
+
+    @in_virtual_time
+    async def test_of_the_world_outside_are_told_in_one_line(self, caplog: pytest.LogCaptureFixture) -> None:
+        left = iter([ConnectionError("reset")])
+
+        async def step(_key: str) -> float | None:
+            for error in left:
+                raise error
+            return None
+
+        passes = Passes(step, random=repeat(1.0))
+        passes.engine.mark("a")
+        await asyncio.sleep(5)
+        assert [result for _key, result in passes.ended] == ["error", "success"]
+        (record,) = caplog.records
+        assert (record.levelname, record.exc_info) == ("WARNING", None)
 
     @pytest.mark.parametrize("random", [0.0, 0.25, 0.999])
     @in_virtual_time

@@ -23,7 +23,7 @@ class Engine(Generic[K]):
 
     `work` returns after how many seconds the key is to be looked at again without being marked, or None for never.
     `random` returns numbers from 0 up to 1; `observe` is told (key, result) after each pass, result one of success,
-    error.
+    error. `expected` are errors of the world outside, such as an API server that is away: one line, no traceback.
     """
 
     def __init__(
@@ -33,11 +33,13 @@ class Engine(Generic[K]):
         concurrency: int,
         random: Callable[[], float],
         observe: Callable[[K, str], None] = lambda _key, _result: None,
+        expected: tuple[type[Exception], ...] = (),
     ) -> None:
         self._work = work
         self._concurrency = concurrency
         self._random = random
         self._observe = observe
+        self._expected = expected
         self._ready: dict[K, None] = {}  # insertion-ordered: first come, first served
         self._running: dict[K, asyncio.Task[None]] = {}
         self._again: set[K] = set()
@@ -115,6 +117,13 @@ class Engine(Generic[K]):
         try:
             delay = await self._work(key)
             self._failures.pop(key, None)
+        except self._expected as error:
+            result = "error"
+            delay = self._backoff(key)
+            log.warning(
+                "a pass was broken off and will be repeated",
+                extra={"instance": str(key), "reason": f"{delay:.1f} s", "error": str(error)},
+            )
         except Exception:
             # The one place where any exception is caught: the key comes back, and nothing is lost.
             result = "error"
