@@ -24,7 +24,8 @@ OF_THE_WAY = re.compile(
     r"|\.status\.(attempts|residue|nextLookTime|lastSuccessfulTime)\b"
     r"|\.status\.machine\.(id|name|providerID|createdTime|providerState|addresses.*)$"
     r"|\.conditions\.\w+\.(message|lastTransitionTime)$"
-    r"|\.conditions\.PromiseBroken\."  # remembered until the provider's spec changes
+    r"|\.conditions\.(PromiseBroken|Orphaned)\."  # remembered for long; what is orphaned now stands in status.orphans
+    r"|\.conditions\.Orphaned\."  # there once it has occurred; machines without an object are counted beside it
     r"|\.conditions\.Launched\.reason$"  # Created or Adopted: who told of the machine
     r"|\.metadata\.(resourceVersion|uid|generation)$|\.observedGeneration$"
 )
