@@ -418,7 +418,7 @@ def test_it_says_how_it_is(world: World) -> None:
     world.create_ready("counted")
     assert world.operator.ask("/healthz") == (200, "ok")
     assert world.operator.ask("/readyz") == (200, "ok")
-    labels = f'namespace="{world.namespace}",provider="{world.name}",summary="Running"'
+    labels = f'namespace="{world.namespace}",provider="{world.namespace}/{world.name}",summary="Running"'
     assert world.operator.metric(f"gpuwright_machines{{{labels}}}") == 1
     assert (
         world.operator.metric('controller_runtime_reconcile_total{controller="computeinstance",result="success"}') > 0
