@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from random import Random
 
 import pytest
-from tests.campaign.l0_guards import GUARDS, Caught, Guard, is_caught, without_guard
+from tests.campaign.l0_guards import GUARDS, IN_DEPTH, Caught, Guard, is_caught, without_guard
 from tests.campaign.l0_node import Small
 from tests.campaign.l0_replay import path_of, played, words_of
 from tests.campaign.l0_search import Search
@@ -34,7 +34,7 @@ def run(seed: int, *, sample: float = 1.0, replay: str = "") -> Outcome:
         if replay:
             return _replayed(seed, replay, began)
         searches = [Search(small, sample, seed, most=MOST).run().forget() for small in small_worlds()]
-        caught = [without_guard(guard, seed=seed) for guard in _share(GUARDS, sample, seed)]
+        caught = [without_guard(guard, seed=seed) for guard in _share((*GUARDS, *IN_DEPTH), sample, seed)]
     return _outcome(seed, searches, caught, time.perf_counter() - began)
 
 
@@ -67,7 +67,8 @@ def _outcome(seed: int, searches: list[Search], caught: list[Caught], seconds: f
         "longest path": max(search.depth for search in searches),
         "places of rest": sum(search.circles for search in searches),
         "guards taken away": len(caught),
-        "guards caught": sum(is_caught(one) for one in caught),
+        "guards caught": sum(one.found is not None and is_caught(one) for one in caught),
+        "guards with another behind them": sum(one.found is None for one in caught),
     }
     figures |= {f"states of {search.small.name}": search.states for search in searches}
     figures |= {f"without: {one.guard.name} -> {_invariant(one)}": one.states for one in caught}
@@ -106,7 +107,7 @@ def _replayed(seed: int, replay: str, began: float) -> Outcome:
     world, path = path_of(rest)
     small = world_named(world)
     with pytest.MonkeyPatch.context() as patch:
-        for guard in (guard for guard in GUARDS if guard.name == name):
+        for guard in (guard for guard in (*GUARDS, *IN_DEPTH) if guard.name == name):
             guard.given(patch)
             guard.remove(patch)
         lines, wrong = played(small, path)

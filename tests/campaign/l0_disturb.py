@@ -242,9 +242,15 @@ def lose_labels() -> Disturbance:
     return change_machine("the machine loses its labels", unlisted=True)
 
 
-def survive() -> Disturbance:
-    """Return a machine whose first terminate is accepted, and does nothing."""
-    return change_machine("a terminate will do nothing", immortal=True)
+def survive(seconds: float = LONG) -> Disturbance:
+    """Return a machine whose terminates are accepted, and do nothing for a while."""
+
+    def then(node: Node) -> Node:
+        machine = _newest(node)
+        world = node.world.at(node.world.far.changing(machine, immortal=True))
+        return node.then(world).ends(seconds, "can be ended", machine)
+
+    return Disturbance("a terminate will do nothing", _has_machine, then)
 
 
 def move(seconds: float = LONG) -> Disturbance:
@@ -267,3 +273,8 @@ def shorten(settle: int) -> Disturbance:
         return node.then(replace(node.world, provider=a_quick_provider(settle)))
 
     return Disturbance(f"settleSeconds becomes {settle}", lambda node: True, then)
+
+
+def while_settling(settle: int, found: Disturbance) -> Disturbance:
+    """Return a disturbance that the protocol allows only while settleSeconds is as long as this."""
+    return replace(found, may=lambda node: node.world.provider.settle_seconds >= settle and found.may(node))

@@ -28,7 +28,8 @@ from gpuwright.provider.absence import MassAbsence
 class Guard:
     """One guard: how it is taken away, in which world that is searched for, and which invariants may show it.
 
-    `words`: parts of the names of the disturbances that are enough; the others are left out. `given`: what else is changed, where a second guard would catch what this one lets through.
+    `words`: parts of the names of the disturbances that are enough; the others are left out. `given`: what else is
+    changed, where a second guard would catch what this one lets through.
     """
 
     name: str
@@ -82,6 +83,8 @@ def _replace_unproven(patch: Patch) -> None:
     patch.setattr(replacement, "is_ended_machine_gone", lambda seen, provider: True)
 
 
+LATE = "broken promises found late; and made, no answer, deletes, 500"
+
 GUARDS = (
     _guard("intent on record before the send", off.without_an_intent, "I5", "names"),
     replace(
@@ -123,15 +126,9 @@ GUARDS = (
         "settings; very late, becomes, deletes",
     ),
     _guard(
-        "a send that had no answer stays one",
-        off.forget_that_it_was_sent,
-        "I2 I7",
-        "names; never made, refused, deletes, Stopped",
-    ),
-    _guard(
         "F on delete after Committed",
         changed(evidence._shown_or_answered, off.believe_the_answer),
-        "I2",
+        "I2 I9",
         "lag; deletes, crashes",
         changed(evidence._proof_window, off.two_seconds),
     ),
@@ -158,7 +155,7 @@ GUARDS = (
         "tombstone by id only",
         changed(evidence.is_gone, off.tombstone_by_name),
         "I2 I9 I7",
-        "status lost; lost, dies, made late, deletes",
+        "status lost after the machine died; made late, deletes",
     ),
     _guard("look by owner first", without(launch.look_by_owner_first), "I1", "status lost of the second name; is lost"),
     _guard(
@@ -195,34 +192,28 @@ GUARDS = (
         "restored after a replacement; comes back",
     ),
     _guard(
-        "lagging lists do not bring the dead back",
-        off.any_incarnation,
-        "I1 I9 I12",
-        "afterglow; fails, dies, made late, never made",
-    ),
-    _guard(
         "tried names are looked for before release",
         _no_residue_proof,
         "I2",
-        "broken promises found late; made late, deletes",
+        LATE,
     ),
     _guard(
-        "tried names stay on record", off.forget_tried_names, "I2", "broken promises found late; made late, deletes"
+        "tried names stay on record",
+        off.forget_tried_names,
+        "I2 I12",
+        LATE,
     ),
     _guard(
         "tried names are dropped only after F",
         off.drop_residue_at_once,
+        "I2 I12",
+        LATE,
+    ),
+    _guard(
+        "proof by tag before release",
+        _no_proof_by_tag,
         "I2",
-        "broken promises found late; made late, deletes",
-    ),
-    _guard(
-        "proof by tag before release", _no_proof_by_tag, "I2", "restored after a second attempt; comes back, deletes"
-    ),
-    _guard(
-        "a take-over waits for the present send",
-        off.take_over_at_once,
-        "I2 I7",
-        "broken promises found late; made late, deletes",
+        "restored after a second attempt; comes back, deletes, no list",
     ),
     _guard("of two machines the recorded one stays", off.keep_the_other, "I4", "broken promises found late; and made"),
     _guard(
@@ -230,6 +221,19 @@ GUARDS = (
     ),
     _guard("a kept machine is in the ledger first", off.keep_without_a_ledger, "I2", "retained; deletes"),
 )
+
+
+IN_DEPTH = (
+    # What was tried before stays in residue, and is looked for until F after the take-over.
+    _guard("a take-over waits for the present send", off.take_over_at_once, "", LATE),
+    # A second send is only made once the first has settled, so it has nothing left to wait for.
+    _guard(
+        "a send that had no answer stays one", off.forget_that_it_was_sent, "", "names; never, refused, deletes, late"
+    ),
+    # The wait for the present send is longer than a list shows what is dead.
+    _guard("lagging lists do not bring the dead back", off.any_incarnation, "", "afterglow; fails, dies, no answer"),
+)
+"""Guards behind which another one stands: the search is made without them too, and finds nothing in these worlds."""
 
 
 def without_guard(guard: Guard, *, seed: int = 0, most: int = 400_000) -> Caught:
@@ -259,8 +263,10 @@ def _unguarded(start: Callable[[], Node]) -> Callable[[], Node]:
 
 
 def is_caught(caught: Caught) -> bool:
-    """Return whether the search has found what the guard is there against."""
+    """Return whether the search has found what the guard is there against: nothing, where another one stands behind."""
+    if not caught.guard.invariants:
+        return caught.found is None
     return caught.found is not None and caught.found.invariant in caught.guard.invariants
 
 
-__all__ = ["GUARDS", "Caught", "Guard", "Small", "is_caught", "without_guard"]
+__all__ = ["GUARDS", "IN_DEPTH", "Caught", "Guard", "Small", "is_caught", "without_guard"]

@@ -4,15 +4,13 @@ Times are ages: seconds since, up to a horizon; older ones only keep their order
 than that. Processes are renamed, and what no decision reads (conditions, history, resource versions) is left out.
 """
 
-from tests.campaign.l0_node import Node
+from tests.campaign.l0_node import HORIZON, Node
 from tests.instance.world import NEVER, Answered, Body, Doing, Leaving, Operator, World, Writing, memory_of
 
 from gpuwright.instance.rules.termination import ASK_AGAIN_SECONDS
 from gpuwright.instance.witness import Armed, Sight, Trail, Witness
 from gpuwright.model.memory import Memory
 
-HORIZON = 48.0  # more than any wait of the quick provider, which are SETTLE and F
-FAR_HORIZON = 96.0  # of what a wait and then a proof are counted from
 NOT_IN_THIS_RUN = 1e4
 GRAIN = 256  # ages are whole numbers of 1/256 s: the effects' ticks are, and sums of floats are not always
 OLD = 1 << 40
@@ -31,16 +29,20 @@ def _send(world: World, send: int) -> int:
 class Ages:
     """Turns moments into ages, and remembers the order of those that are older than the horizon."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, horizon: float) -> None:
         self.now = now
+        self.horizon = horizon
         self.old: list[float] = []
 
-    def of(self, moment: float | None, limit: float = HORIZON) -> int | None:
-        """Return how long ago it was; negative for what is to come."""
+    def of(self, moment: float | None, times: int = 1) -> int | None:
+        """Return how long ago it was; negative for what is to come.
+
+        `times`: how many horizons it is told from others; two for what a wait and then a proof are counted from.
+        """
         if moment is None:
             return None
         age = self.now - moment
-        if age <= limit:
+        if age <= times * self.horizon:
             return round(age * GRAIN)
         self.old.append(moment)
         return OLD
@@ -63,8 +65,9 @@ def form(node: Node) -> Form:
     return (
         _object(world, world.stored),
         _far(world),
-        tuple(_operator(world, who, op) for who, op in world.operators.items()),
+        tuple(_operator(node, who, op) for who, op in world.operators.items()),
         world.secret,
+        world.fates,
         world.hindrance is None,
         world.provider.settle_seconds,
         world.ledger,
@@ -150,8 +153,9 @@ def _far(world: World) -> Form:
     return vms, flights, far.held, far.place, far.blind, far.blind_lists, far.empty_lists, far.empty_looks
 
 
-def _operator(world: World, who: str, op: Operator) -> Form:
-    ages = Ages(world.now - op.slept)
+def _operator(node: Node, who: str, op: Operator) -> Form:
+    world = node.world
+    ages = Ages(world.now - op.slept, node.horizon)
     snapshot = op.snapshot
     known: Form = ()
     if snapshot is not None:
@@ -203,7 +207,7 @@ def _armed(world: World, armed: Armed | None) -> Form | None:
 def _witness(world: World, ages: Ages, witness: Witness | None) -> Form:
     if witness is None:
         return ()
-    answered = ages.of(witness.answered_at, FAR_HORIZON) if witness.answered_send >= 0 else None
+    answered = ages.of(witness.answered_at, 2) if witness.answered_send >= 0 else None
     return (
         (ages.of(witness.first_seen), _sight(world, ages, witness.sight), _armed(world, witness.armed)),
         (
@@ -216,8 +220,8 @@ def _witness(world: World, ages: Ages, witness: Witness | None) -> Form:
         ),
         tuple((name, *_trail(ages, witness, name, trail)) for name, trail in sorted(witness.trails.items())),
         tuple((name, ages.of(at)) for name, at in sorted(witness.terminated.items())),
-        tuple((name, ages.of(at, FAR_HORIZON)) for name, at in sorted(witness.terminate_tried.items())),
-        tuple((name, ages.of(at, FAR_HORIZON)) for name, at in sorted(witness.residue_since.items())),
+        tuple((name, ages.of(at, 2)) for name, at in sorted(witness.terminate_tried.items())),
+        tuple((name, ages.of(at, 2)) for name, at in sorted(witness.residue_since.items())),
         (_ahead(witness.not_before - ages.now), ages.of(witness.snapshot_began), witness.ledger_written),
         (_span(ages.now - witness.powered_at), witness.powered_on),
     )
@@ -227,8 +231,8 @@ def _sight(world: World, ages: Ages, sight: Sight | None) -> Form:
     if sight is None:
         return ()
     # Once a look has shown the machine, its send is nothing that is still waited for.
-    limit = FAR_HORIZON if sight.settled is None else HORIZON
-    return _send(world, sight.send), sight.outcome, ages.of(sight.at, limit), sight.base, ages.of(sight.settled)
+    times = 2 if sight.settled is None else 1
+    return _send(world, sight.send), sight.outcome, ages.of(sight.at, times), sight.base, ages.of(sight.settled)
 
 
 def _trail(ages: Ages, witness: Witness, name: str, trail: Trail) -> Form:

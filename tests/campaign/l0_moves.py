@@ -1,6 +1,7 @@
 """What happens next: the ordinary course, one step at a time, and everything that may disturb it."""
 
 from dataclasses import replace
+from typing import Any
 
 from tests.campaign.l0_node import Ending, Node
 from tests.instance import course
@@ -67,12 +68,6 @@ def _ended(node: Node, ending: Ending) -> Node:
     """Return the state after a disturbance has ended."""
     world = node.world
     match ending.what:
-        case "sees again":
-            world = replace(world.provider_is(blind=False, blind_lists=False), hindrance=None)
-        case "tells the truth":
-            world = world.provider_is(empty_lists=False, empty_looks=False)
-        case "comes back":
-            world = world.provider_is(place=FarSide().place)
         case "hears":
             world = world.operator(ending.who, deaf=False)
         case "goes on":
@@ -80,8 +75,18 @@ def _ended(node: Node, ending: Ending) -> Node:
         case "wakes":
             op = world.operators[ending.who]
             world = world.operator(ending.who, slept=op.slept + world.now - ending.begun)
-        case "thaws":
-            pass
+        case "can be ended":
+            world = world.at(world.far.changing(ending.who, immortal=False))
+        case what if what in _PROVIDER_AGAIN:
+            world = replace(world.provider_is(**_PROVIDER_AGAIN[what]), hindrance=None)
         case what:
-            raise AssertionError(f"nothing ends with {what}")
+            assert what == "thaws", what
     return replace(node, world=world, endings=tuple(other for other in node.endings if other is not ending))
+
+
+_PROVIDER_AGAIN: dict[str, dict[str, Any]] = {
+    "sees again": {"blind": False, "blind_lists": False},
+    "tells the truth": {"empty_lists": False, "empty_looks": False},
+    "comes back": {"place": FarSide().place},
+}
+"""How the provider is again after a disturbance of it has ended."""

@@ -27,6 +27,10 @@ def a_quick_provider(settle: int = F) -> ProviderSpec:
     return a_provider_spec(settleSeconds=settle, timeouts=timeouts, poll={"periodSeconds": POLL})
 
 
+HORIZON = 48.0
+"""Seconds: more than any single wait of the quick provider, so that what is older is only old."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """A disturbance that ends by itself: a blind provider sees again, a frozen process thaws."""
@@ -58,6 +62,7 @@ class Node:
     left: int = 0  # disturbances that may still come
     spent: frozenset[str] = frozenset()  # disturbances that come only once, and came
     ghosts: Ghosts = field(default_factory=Ghosts)
+    horizon: float = HORIZON
 
     @property
     def frozen(self) -> tuple[str, ...]:
@@ -104,4 +109,4 @@ def begin(
     processes = {name: Operator(f"{name}1", body) for name in operators}
     provider = a_quick_provider(settle)
     start = World(stored=body, far=far or FarSide(), operators=processes, provider=provider, **world)
-    return Node(start)
+    return Node(start, horizon=max(HORIZON, 2.0 * settle))

@@ -125,7 +125,8 @@ def _unwanted(small: Small, node: Node) -> str:
 
 def _unlike_the_spec(small: Small, world: World, ours: list[str]) -> str:
     launch, decision = world.memory.launch, _decision(world)
-    if _reason(world) in small.stalls and set(ours) <= {world.memory.machine_id}:
+    reason = _reason(world)
+    if reason in small.stalls and (reason is Reason.RECORD_LOST or set(ours) <= {world.memory.machine_id}):
         return ""
     if (world.stored or {})["spec"].get("powerState") == "Stopped":
         on = [vm.id for vm in world.far.vms if vm.alive and vm.state is not MachineState.STOPPED and vm.id in ours]

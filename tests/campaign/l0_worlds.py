@@ -19,9 +19,7 @@ from tests.instance.far_side import (
     REFUSED,
     REJECTED,
     THROTTLED,
-    Answer,
     FarSide,
-    Fate,
     late,
 )
 from tests.instance.world import Body, World
@@ -66,9 +64,6 @@ PROCESS = (
 PROVIDER = (d.away(), d.blind(), d.blind(lists_only=True), d.lie())
 MACHINE = (d.die(), d.die(leaves=False), d.fail())
 EVERYTHING = (*PROCESS, *lost(), *PROMISES, *USERS, *PROVIDER, *MACHINE)
-WHILE_LOOKS_LAG = (*PROCESS, *lost(LAG), *PROMISES, *USERS, *PROVIDER, *MACHINE)
-# After an accepted terminate looks 2 s apart are proof, so a lie must be shorter than that.
-WHILE_DYING = tuple(d.lie(1.5) if found.name == d.lie().name else found for found in EVERYTHING)
 BOTH = (
     d.overtake("A", "B"),
     d.overtake("B", "A"),
@@ -120,6 +115,12 @@ def _failed_once() -> Node:
     return _after(lambda: begin(fates=(NOT_COMMITTED,)), 5, _answered_500)
 
 
+def _died_and_lost() -> Node:
+    """Return the state in which the status is lost, and the provider still tells of a machine that is dead."""
+    node = _settled()
+    return replace(node, world=node.world.dies("i-1").restored({}).crashes("A"))
+
+
 def _beside_a_stranger() -> Node:
     return begin(FarSide(lag=0).with_vm(N, STRANGER, 1, 900.0))
 
@@ -136,17 +137,24 @@ def small_worlds() -> tuple[Small, ...]:
 
 
 def _one_operator() -> tuple[Small, ...]:
-    kinds = {
-        "names": (FarSide(), EVERYTHING),
-        "lists": (FarSide(unique_names=False, tombstones=False), EVERYTHING),
-        "lag": (FarSide(lag=LAG), WHILE_LOOKS_LAG),
-        "lists and lag": (FarSide(lag=LAG, unique_names=False, tombstones=False), WHILE_LOOKS_LAG),
-        "afterglow": (FarSide(afterglow=15), EVERYTHING),
-        "slow death": (FarSide(dying=8), WHILE_DYING),
-    }
-    worlds = [_small(name, _from(far), moves, 2, REFUSED_FOR_GOOD) for name, (far, moves) in kinds.items()]
+    few = (d.crash(), d.stays_down(), d.freeze(), d.deaf(), d.delete())
+    failed = d.answered("500", NOT_COMMITTED)
+    unnamed = (*PROCESS, *lost(), *PROMISES[:3], d.delete(), d.create_again(), *PROVIDER, *MACHINE)
+    lagging = (*PROCESS, *lost(LAG), failed, d.delete(), d.create_again(), d.edit_secret(), *PROVIDER, d.die())
+    dying = (*few, d.pause(), d.switch(on=False), d.blind(), d.lie(1.5), *MACHINE, failed, lost()[1])
     unseen = (*PROCESS, *lost(), *PROMISES, d.delete(), d.create_again(), d.pause(), d.edit_secret(), d.away())
-    return (*worlds, _small("create-only", _from(FarSide(reads=False)), unseen, 3, REFUSED_FOR_GOOD))
+    both = FarSide(lag=LAG, unique_names=False, tombstones=False)
+    final = REFUSED_FOR_GOOD
+    return (
+        _small("names", _from(FarSide()), EVERYTHING, 2, final),
+        _small("lists", _from(FarSide(unique_names=False, tombstones=False)), unnamed, 2, final),
+        _small("lag", _from(FarSide(lag=LAG)), lagging, 2),
+        _small("lists and lag", _from(both), (*few, *lost(LAG), failed, *PROVIDER, d.die()), 2),
+        _small("afterglow", _from(FarSide(afterglow=15)), (*few, *lost(), failed, *PROVIDER, *MACHINE), 2),
+        # After an accepted terminate looks 2 s apart are proof, so a lie is shorter than that here.
+        _small("slow death", _from(FarSide(dying=8)), dying, 2),
+        _small("create-only", _from(FarSide(reads=False)), unseen, 3, final),
+    )
 
 
 def _from(far: FarSide, operators: str = "A") -> Callable[[], Node]:
@@ -196,8 +204,8 @@ def _records() -> tuple[Small, ...]:
     failed = d.restore("the status of the first attempt comes back", _status(_failed_once()))
     emptied = d.restore("the status is lost", nothing)
     around = (d.crash(), d.delete(), d.blind(lists_only=True), d.die(), *lost(), d.answered("500", NOT_COMMITTED))
-    kept = (d.crash(), d.delete(), *lost(), d.answered("500", NOT_COMMITTED), d.answered("late promise", _LATE_PROMISE))
-    retain = lambda: begin(spec={"deletionPolicy": "Retain"})  # noqa: E731
+    kept = (*around[:2], *lost(LAG), d.answered("500", NOT_COMMITTED), d.answered("500, and made", BROKEN_PROMISE))
+    retain = lambda: begin(FarSide(lag=LAG), spec={"deletionPolicy": "Retain"})  # noqa: E731
     strange = (d.crash(), d.delete(), *lost(), d.answered("500", NOT_COMMITTED), d.blind(lists_only=True))
     conflict, lost_record = frozenset({Reason.NAME_CONFLICT}), frozenset({Reason.RECORD_LOST})
     blind = _from(FarSide(reads=False))
@@ -206,6 +214,7 @@ def _records() -> tuple[Small, ...]:
         _small("restored after a second attempt", _second_name, (failed, *around), 3),
         _small("status lost", begin, (emptied, *around), 2),
         _small("status lost of the second name", _second_name, (emptied, *around), 3),
+        _small("status lost after the machine died", _died_and_lost, around, 2),
         _small("create-only, status lost", blind, (emptied, d.crash(), d.delete(), *lost()), 2, lost_record),
         _small("retained", retain, kept, 3),
         _small("a stranger has the name", _beside_a_stranger, strange, 2, conflict),
@@ -213,21 +222,18 @@ def _records() -> tuple[Small, ...]:
     )
 
 
-_LATE_PROMISE = Fate(Answer.NOT_COMMITTED, 15)
-
-
 def _machines() -> tuple[Small, ...]:
     broken = (d.crash(), d.answered("500, and made", BROKEN_PROMISE), d.delete(), lost()[1])
-    hidden = (*broken, d.answered("500, and made late", _LATE_PROMISE))
+    hidden = (*broken[:-1], *lost(LAG), d.answered("500", NOT_COMMITTED), d.die())
     unlisted = (d.crash(), d.lose_labels(), d.delete(), d.stays_down())
-    immortal = (d.crash(), d.survive(), d.delete(), d.lie(4.0), d.freeze(seconds=d.SHORT))
+    immortal = (d.crash(), d.survive(), d.delete(), d.lie(1.5), d.freeze(seconds=d.SHORT))
     many = (d.crash(), d.lie(d.LONG), d.delete())
     overdue = {"deadlines": {"launchSeconds": 40}, "maxReplacements": 1}
     dies = (d.crash(), d.die(), d.die(leaves=False), d.fail(), d.delete(), d.lie())
     late_end = frozenset({Reason.LAUNCH_DEADLINE_EXCEEDED})
     return (
         _small("broken promises", begin, broken, 3),
-        _small("broken promises found late", _from(FarSide(lag=LAG)), hidden, 2),
+        _small("broken promises found late", _from(FarSide(lag=LAG)), hidden, 3),
         _small("no labels", _settled, unlisted, 3, frozenset({Reason.LOST})),
         _small("a terminate does nothing", _from(FarSide(dying=0.25)), immortal, 3),
         _small("many machines", lambda: _after(lambda: begin(neighbours=9), 60), many, 2),
@@ -241,8 +247,9 @@ def _machines() -> tuple[Small, ...]:
 
 
 def _settings() -> tuple[Small, ...]:
-    longer = 30
-    slow = d.answered("no answer, made very late", late(LONGEST_LATE - F + longer - 1))
+    longer = 60
+    very_late = late(LONGEST_LATE - F + longer - 1)
+    slow = d.while_settling(longer, d.answered("no answer, made very late", very_late))
     shorter = (d.crash(), d.shorten(F), slow, lost()[2], d.delete(), d.answered("500", NOT_COMMITTED))
     moves = (d.crash(), d.move(), d.delete(), *lost(), d.die())
     return (

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from tests.campaign import l0
-from tests.campaign.l0_guards import GUARDS, Guard, is_caught, without_guard
+from tests.campaign.l0_guards import GUARDS, IN_DEPTH, Guard, is_caught, narrowed, without_guard
 from tests.campaign.l0_key import canonical
 from tests.campaign.l0_moves import ordinary
 from tests.campaign.l0_node import Node, begin
@@ -13,16 +13,22 @@ from tests.campaign.l0_replay import path_of, played, words_of
 from tests.campaign.l0_rest import follow
 from tests.campaign.l0_search import Search
 from tests.campaign.l0_worlds import small_worlds, world_named
+from tests.instance.far_side import LOST_AFTER_COMMIT
 
 SEED = 1
-SHARE = 0.01
+SHARE = 0.005
 QUICK = (
     "intent on record before the send",
     "finalizer before the first send",
     "send window",
     "intent guarded by resourceVersion",
+    "no send again before it has settled",
+    "no release before it has settled",
+    "never an old token with another body",
+    "tombstone by id only",
     "look by owner first",
-    "two looks apart",
+    "ending on record before a terminate",
+    "next incarnation only after proof",
 )
 """Guards whose absence is found within some thousand states."""
 
@@ -58,6 +64,13 @@ def test_without_a_guard_the_search_finds_what_the_guard_is_there_against(name: 
     assert is_caught(caught), caught.found
 
 
+@pytest.mark.parametrize("name", QUICK)
+def test_with_the_guard_the_same_search_finds_nothing(name: str) -> None:
+    guard = guard_named(name)
+    search = Search(replace(narrowed(world_named(guard.world), guard.words), budget=1)).run()
+    assert search.found == []
+
+
 def test_a_path_that_was_found_breaks_the_same_invariant_when_it_is_played_again() -> None:
     caught = without_guard(guard_named("look by owner first"))
     assert caught.found is not None
@@ -84,7 +97,9 @@ def test_words_of_a_path_are_read_back_as_the_same_path() -> None:
 
 
 def test_two_guards_and_two_worlds_never_share_a_name() -> None:
-    assert len({guard.name for guard in GUARDS}) == len(GUARDS) >= 20
+    guards = (*GUARDS, *IN_DEPTH)
+    assert len({guard.name for guard in guards}) == len(guards) >= 20
+    assert all(guard.invariants for guard in GUARDS)
     assert len({small.name for small in small_worlds()}) == len(small_worlds())
 
 
@@ -96,6 +111,7 @@ def test_states_that_differ_in_what_a_decision_reads_are_not_taken_for_one() -> 
         node.then(world.crashes("A")),
         node.then(world.provider_is(blind=True)),
         node.then(replace(world, secret="2")),
+        node.then(replace(world, fates=(LOST_AFTER_COMMIT,))),
         node.then(world.operator("A", deaf=True)),
         node.ends(5.0, "thaws", "A"),
         node.ends(6.0, "thaws", "A"),

@@ -162,7 +162,10 @@ class FarSide:
 
     def _conflict(self, now: float, request: MachineRequest) -> Created | ProviderError:
         """409: who holds the name is found by a look."""
-        sighting = self.look(now, request.name) if self.reads else Absent()
+        try:
+            sighting = self.look(now, request.name) if self.reads else Absent()
+        except Blind:
+            return Unknown("409 name_conflict, and no answer to the look")
         if not isinstance(sighting, Present):
             return Unknown("409 name_conflict", conflict=True)
         if sighting.machine.owner_uid == request.owner.uid:
