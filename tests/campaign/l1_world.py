@@ -75,8 +75,6 @@ class World:
         self.far = FarSide(traits, self._billing, first_id=seed * 100)
         self.process: Process | None = None
 
-    # What happens is told to the trace, and to the scene that goes with it.
-
     def tell(self, event: Event) -> None:
         """Add an event to the trace."""
         self.trace.add(event)
@@ -100,8 +98,6 @@ class World:
     def now(self) -> float:
         """Return the virtual time."""
         return asyncio.get_running_loop().time()
-
-    # Processes.
 
     def begin(self) -> None:
         """Start the operator, or start it again."""
@@ -141,8 +137,6 @@ class World:
         self._kill()
         await asyncio.Event().wait()
 
-    # The API server, as a process reaches it.
-
     async def request(self, process: Process, method: str, path: str, **rest: Any) -> dict[str, Any]:
         """See l1_process.Api."""
         number = await self.effect(process, _label(method, path)) if method in WRITES else -1
@@ -165,8 +159,6 @@ class World:
     def bodies(self) -> list[tuple[str, Body]]:
         """See l1_process.Api."""
         return [(resource.kind, body) for resource in OURS for body in self.api.all(resource)]
-
-    # The provider, as a process reaches it.
 
     def adapter(self, _spec: ProviderSpec, context: AdapterContext) -> Adapter:
         """Return the adapter of the process that asks."""
