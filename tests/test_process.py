@@ -494,6 +494,34 @@ class TestGauges:
         assert ground.value("gpuwright_create_unsettled_oldest_seconds") == pytest.approx(100)
 
     @in_virtual_time
+    async def test_tell_the_oldest_deletion_of_each_provider(self) -> None:
+        ground = Ground()
+        for name, moment in (("old", "2026-11-22T00:00:00Z"), ("new", "2026-11-22T00:00:50Z"), ("kept", "")):
+            body = an_instance(name, "team-a")
+            body["metadata"] |= {"finalizers": ["gpuwright.dev/machine"]} | (
+                {"deletionTimestamp": moment} if moment else {}
+            )
+            ground.api.add(INSTANCES, body)
+        await ground.operator.resync()
+        await asyncio.sleep(100)
+        ground.operator.refresh_gauges()
+        assert ground.value("gpuwright_deletion_oldest_seconds", provider="team-a/gateway") == pytest.approx(100)
+        for name in ("old", "new"):
+            ground.api.change(INSTANCES, "team-a", name, {"metadata": {"finalizers": None}})
+            ground.api.delete(INSTANCES, "team-a", name)
+        await ground.operator.resync()
+        ground.operator.refresh_gauges()
+        assert ground.value("gpuwright_deletion_oldest_seconds", provider="team-a/gateway") is None
+
+    @in_virtual_time
+    async def test_tell_for_how_long_nothing_was_heard(self) -> None:
+        ground = Ground()
+        await ground.operator.resync()
+        await asyncio.sleep(40)
+        ground.operator.refresh_gauges()
+        assert ground.value("gpuwright_api_silence_seconds") == pytest.approx(40)
+
+    @in_virtual_time
     async def test_forget_what_is_gone(self) -> None:
         ground = Ground()
         add(ground)

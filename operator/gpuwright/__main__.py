@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
-from gpuwright import handlers
+from gpuwright import handlers, uninstall
 from gpuwright.engine.queue import Engine
 from gpuwright.http_server import HttpServer
 from gpuwright.instance.calls import ProviderCalls
@@ -26,7 +26,7 @@ from gpuwright.instance.vanished import Vanished
 from gpuwright.instance.window import SendWindow
 from gpuwright.instance.writer import StatusWriter
 from gpuwright.kube.cache import ObjectCache
-from gpuwright.kube.client import ApiError, Forbidden, KubeClient
+from gpuwright.kube.client import ApiError, Connection, Forbidden, KubeClient
 from gpuwright.kube.events import Recorder
 from gpuwright.model.clock import Clock
 from gpuwright.model.names import Owner, token
@@ -65,15 +65,19 @@ class SystemClock:
 
 def main() -> None:
     """Run the operator until it is told to stop. Exit: 0 after a clean stop, 2 on a bad setting, 1 on anything else."""
+    flags = sys.argv[1:]
+    checking = flags[:1] == [uninstall.COMMAND]
+    report_only = checking and flags[1:2] == [uninstall.REPORT_ONLY]
     try:
-        settings = parse_settings(sys.argv[1:], os.environ)
+        settings = parse_settings(flags[checking + report_only :], os.environ)
     except BadSettings as error:
         for line in error.lines:
             print(f"gpuwright: {line}", file=sys.stderr)  # noqa: T201 - before there is a log
         sys.exit(2)
     configure_logging(settings.log_level, settings.log_format)
     try:
-        _run(run(settings, SystemClock()))
+        clock = SystemClock()
+        _run(check_uninstall(settings, clock, report_only=report_only) if checking else run(settings, clock))
     except BadSettings as error:
         for line in error.lines:
             log.error(line)  # noqa: TRY400 - a setting, no defect
@@ -95,12 +99,17 @@ def _run(program: Coroutine[Any, Any, None]) -> None:
     uvloop.run(program)
 
 
+async def check_uninstall(settings: Settings, clock: Clock, *, report_only: bool) -> None:
+    """Say whether anything still needs the operator, and exit with 1 if so. Raises BadSettings, ApiError."""
+    async with KubeClient(_connection(clock), Metrics()) as client:
+        code, words = await uninstall.check(client, settings.watch_namespaces, report_only=report_only)
+    print(f"gpuwright: {words}", flush=True)  # noqa: T201 - helm shows what the hook printed
+    sys.exit(code)
+
+
 async def run(settings: Settings, clock: Clock) -> None:
     """Build the operator and run it until a signal ends it. Raises BadSettings."""
-    try:
-        connection = handlers.connection(clock.monotonic)
-    except LookupError as error:
-        raise BadSettings([str(error)]) from error
+    connection = _connection(clock)
     metrics = Metrics()
     metrics.build.labels(version("gpuwright")).set(1)
     # Few connections: more than the API server can answer at once only makes every answer late.
@@ -285,6 +294,13 @@ class _Assembly:
             if launch["token"] != token(owner, launch["incarnation"], launch["attempt"], launch["placement"]):
                 words = f"--cluster-id {self._cluster}: {key} was launched under another one, which must be given back"
                 raise BadSettings([words])
+
+
+def _connection(clock: Clock) -> Connection:
+    try:
+        return handlers.connection(clock.monotonic)
+    except LookupError as error:
+        raise BadSettings([str(error)]) from error
 
 
 async def _cluster_id(client: KubeClient) -> str:

@@ -225,10 +225,11 @@ class Operator:
         return "" if self._phase.synced else "the first list is not complete yet"
 
     def refresh_gauges(self) -> None:
-        """Count machines and unsettled creates anew; asked for by each scrape."""
+        """Count machines, unsettled creates and deletions anew; asked for by each scrape."""
         now = self._clock.wall().timestamp()
         counts: dict[tuple[str, str, str], int] = {}
         ages = []
+        deletions: dict[str, float] = {}
         for key, body in self._cache.of_kind(INSTANCES.kind):
             status = body.get("status") or {}
             launch = status.get("launch") or {}
@@ -238,8 +239,14 @@ class Operator:
             counts[label] = counts.get(label, 0) + 1
             if launch.get("outcome") in {"Intended", "Unknown"}:
                 ages.append(age_since(str(launch.get("intendedTime")), now) or 0.0)
+            if deleted := body["metadata"].get("deletionTimestamp"):
+                deletions[provider] = max(age_since(str(deleted), now) or 0.0, deletions.get(provider, 0.0))
         self._metrics.machines.clear()
         for labels, count in counts.items():
             self._metrics.machines.labels(*labels).set(count)
+        self._metrics.deletion_age.clear()
+        for provider, age in deletions.items():
+            self._metrics.deletion_age.labels(provider).set(age)
+        self._metrics.silence.set(self._clock.monotonic() - self._phase.heard)
         self._metrics.unsettled.set(len(ages))
         self._metrics.unsettled_age.set(max(ages, default=0.0))

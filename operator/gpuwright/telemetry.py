@@ -85,6 +85,12 @@ class Metrics:
             "Age of the oldest unsettled create in seconds.",
             registry=self.registry,
         )
+        self.deletion_age = Gauge(
+            "gpuwright_deletion_oldest_seconds",
+            "For how long the oldest deletion of a ComputeInstance has waited, in seconds.",
+            ["provider"],
+            registry=self.registry,
+        )
         self.time_to_ready = Histogram(
             "gpuwright_time_to_ready_seconds",
             "From a create's intent until its machine was seen running, in seconds.",
@@ -95,6 +101,18 @@ class Metrics:
         self.provider_online = Gauge(
             "gpuwright_provider_online",
             "1 while the provider answers, 0 while its breaker is open.",
+            ["provider"],
+            registry=self.registry,
+        )
+        self.credentials_rejected = Gauge(
+            "gpuwright_provider_credentials_rejected",
+            "1 while the provider refuses our credentials, else 0.",
+            ["provider"],
+            registry=self.registry,
+        )
+        self.missing = Gauge(
+            "gpuwright_missing_machines",
+            "Machines that one list missed at once; nothing is concluded from it.",
             ["provider"],
             registry=self.registry,
         )
@@ -155,6 +173,11 @@ class Metrics:
             "Status writes that the API server found invalid.",
             registry=self.registry,
         )
+        self.silence = Gauge(
+            "gpuwright_api_silence_seconds",
+            "For how long neither an event nor a resync was heard from the API server, in seconds.",
+            registry=self.registry,
+        )
         self.resync_corrections = Counter(
             "gpuwright_resync_corrections_total",
             "Objects that the watch had missed and a list found.",
@@ -169,7 +192,16 @@ class Metrics:
 
     def drop_provider(self, provider: str) -> None:
         """Drop what the gauges say of a provider that is gone, so that nobody is called for it any more."""
-        for gauge in (self.provider_online, self.last_list, self.leaks, self.retained, self.orphans, self.last_sweep):
+        for gauge in (
+            self.provider_online,
+            self.credentials_rejected,
+            self.missing,
+            self.last_list,
+            self.leaks,
+            self.retained,
+            self.orphans,
+            self.last_sweep,
+        ):
             with suppress(KeyError):
                 gauge.remove(provider)
 

@@ -5,10 +5,9 @@ from collections.abc import Coroutine, Mapping
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Protocol
 
-from tests.engine.virtual_loop import LoopClock
-
 from gpuwright.__main__ import _Assembly
 from gpuwright.kube.client import KubeClient
+from gpuwright.model.clock import Clock
 from gpuwright.model.resources import OURS
 from gpuwright.settings import parse_settings
 from gpuwright.telemetry import Metrics
@@ -20,7 +19,9 @@ PROCESS: "ContextVar[Process | None]" = ContextVar("process", default=None)
 
 
 class Api(Protocol):
-    """The API server as a process reaches it."""
+    """The API server as a process reaches it, and its clock."""
+
+    clock: Clock
 
     async def request(self, process: "Process", method: str, path: str, **rest: Any) -> dict[str, Any]:
         """Return the answer to a request. Raises ApiError."""
@@ -50,6 +51,9 @@ class Process:
         self.metrics = Metrics()
         self._api = api
         self._watches = False
+        self._thawed = asyncio.Event()
+        self._thawed.set()
+        self._missed: list[tuple[str, str, Mapping[str, Any]]] = []
         self.context: Context = copy_context()
         self.context.run(PROCESS.set, self)
         self._assembly = self.context.run(self._assemble, seed)
@@ -57,7 +61,7 @@ class Process:
     def _assemble(self, seed: int) -> _Assembly:
         settings = parse_settings([f"--namespace={OPERATORS}", f"--cluster-id={CLUSTER}"], {})
         door = Door(self, self._api)
-        made = _Assembly(settings, LoopClock(), door, door, self.metrics, CLUSTER)
+        made = _Assembly(settings, self._api.clock, door, door, self.metrics, CLUSTER)
         made._random.seed(f"{seed} {self.name}")
         return made
 
@@ -77,8 +81,33 @@ class Process:
 
     def feed(self, kind: str, event: str, body: Mapping[str, Any]) -> None:
         """Show the process a change, as its watch does."""
-        if self.alive and self._watches and kind in {resource.kind for resource in OURS}:
+        if not self._thawed.is_set():
+            self._missed.append((kind, event, body))
+        elif self.alive and self._watches and kind in {resource.kind for resource in OURS}:
             self._assembly._operator.feed(kind, event, body)
+
+    @property
+    def frozen(self) -> bool:
+        """Return whether it stands still."""
+        return not self._thawed.is_set()
+
+    async def runs(self) -> None:
+        """Return when the process goes on: at once, where it is not frozen; never, where it is dead."""
+        if not self.alive:
+            await asyncio.Event().wait()
+        if not self._thawed.is_set():
+            await self._thawed.wait()
+
+    def freeze(self) -> None:
+        """Let it stand still before its next step outside; it reads and sends nothing, and hears of nothing."""
+        self._thawed.clear()
+
+    def thaw(self) -> None:
+        """Let it go on with what it had in hand; only then it hears what has happened."""
+        self._thawed.set()
+        missed, self._missed = self._missed, []
+        for change in missed:
+            asyncio.get_running_loop().call_soon(self.feed, *change, context=self.context)
 
     def kill(self) -> None:
         """Throw the process away: nothing of it runs on, and nothing that it holds is kept."""

@@ -64,8 +64,7 @@ async def _played(workflow: Workflow, traits: Traits, plan: Plan, seed: int, ref
         await workflow(Person(world))
         await _comes_to_rest(world, reference)
         world.say_metrics()
-        if world.process is not None:
-            world.process.kill()
+        world.stop()
         await asyncio.sleep(0)
     return world
 

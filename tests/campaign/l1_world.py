@@ -16,10 +16,12 @@ from tests.campaign.l1_process import PROCESS, Process
 from tests.campaign.l1_provider import FarSide, Traits
 from tests.campaign.story import USER, Scene
 from tests.campaign.trace import Billing, Event, Faulted, Logged, Read, Restarted, Trace, Written
+from tests.engine.virtual_loop import LoopClock
 from tests.kube.fake_api import Body, FakeApi
 
 from gpuwright.adapters.contract import Adapter
 from gpuwright.adapters.registry import KINDS, AdapterContext, Kind
+from gpuwright.model.clock import Clock
 from gpuwright.model.provider_spec import ProviderSpec, ProviderType
 from gpuwright.model.resources import OURS, SECRETS
 from gpuwright.provider import keeper
@@ -73,7 +75,8 @@ class World:
         self.api._versions = count(100 + 1000 * (seed % 97))  # no two seeds give the same uids and versions
         self.api.listen(self._written)
         self.far = FarSide(traits, self._billing, first_id=seed * 100)
-        self.process: Process | None = None
+        self.clock: Clock = LoopClock()
+        self.processes: list[Process] = []  # that live, the newest last
 
     def tell(self, event: Event) -> None:
         """Add an event to the trace."""
@@ -90,56 +93,77 @@ class World:
         if event != "DELETED":
             self._last[key] = body
         self.tell(Written(self.now, self._writer, kind, before, None if event == "DELETED" else body))
-        if self.process is not None and self.process.alive:
-            loop, process = asyncio.get_running_loop(), self.process
-            loop.call_later(WATCH_SECONDS, process.feed, kind, event, body, context=process.context)
+        for process in self.processes:
+            self.show(process, kind, event, body)
+
+    def show(self, process: Process, kind: str, event: str, body: Body) -> None:
+        """Let the watch of a process tell of a change."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(WATCH_SECONDS, process.feed, kind, event, body, context=process.context)
 
     @property
     def now(self) -> float:
         """Return the virtual time."""
         return asyncio.get_running_loop().time()
 
-    def begin(self) -> None:
-        """Start the operator, or start it again."""
-        self._number += 1
-        self.process = Process(self, self._number, self.seed)
-        self.tell(Restarted(self.now, self.process.name, "began"))
-        self.process.begin()
+    @property
+    def process(self) -> Process | None:
+        """Return the process that began last, if any lives."""
+        return self.processes[-1] if self.processes else None
 
-    def _kill(self) -> None:
-        if self.process is None or not self.process.alive:
-            return
-        self.process.kill()
-        self.tell(Restarted(self.now, self.process.name, "killed"))
-        asyncio.get_running_loop().call_later(RESTART_SECONDS, self.begin)
+    def begin(self) -> None:
+        """Start a process of the operator."""
+        self._number += 1
+        process = Process(self, self._number, self.seed)
+        self.processes.append(process)
+        self.tell(Restarted(self.now, process.name, "began"))
+        process.begin()
+
+    def kill(self, process: Process) -> None:
+        """End a process at once."""
+        if process in self.processes:
+            self.processes.remove(process)
+            process.kill()
+            self.tell(Restarted(self.now, process.name, "killed"))
+
+    def stop(self) -> None:
+        """End what runs of the operator, at the end of the run."""
+        for process in self.processes:
+            process.kill()
+
+    def crash(self, process: Process) -> None:
+        """Let a process die; another one follows."""
+        if process.alive:
+            self.kill(process)
+            asyncio.get_running_loop().call_later(RESTART_SECONDS, self.begin)
 
     async def effect(self, process: Process, label: str) -> int:
         """Take note of the next effect of a process; it may die before."""
-        if not process.alive:
-            await asyncio.Event().wait()
+        await process.runs()
         self.effects.append(label)
         number = len(self.effects) - 1
         if self.plan.crashes.get(number) == "before":
-            await self._die()
+            await self._die(process)
         return number
 
-    async def applied(self, number: int) -> None:
+    async def applied(self, process: Process, number: int) -> None:
         """Take note that an effect is made; its process may die before it hears of it."""
         if self.plan.crashes.get(number) == "lost":
-            await self._die()
+            await self._die(process)
 
-    def answered(self, number: int) -> None:
+    def answered(self, process: Process, number: int) -> None:
         """Take note that the answer is there; the process may die before its next effect."""
         if self.plan.crashes.get(number) == "after":
-            asyncio.get_running_loop().call_soon(self._kill)
+            asyncio.get_running_loop().call_soon(self.crash, process)
 
-    async def _die(self) -> None:
-        self._kill()
+    async def _die(self, process: Process) -> None:
+        self.crash(process)
         await asyncio.Event().wait()
 
     async def request(self, process: Process, method: str, path: str, **rest: Any) -> dict[str, Any]:
         """See l1_process.Api."""
         number = await self.effect(process, _label(method, path)) if method in WRITES else -1
+        await process.runs()
         await asyncio.sleep(API_SECONDS / 2)
         if method == "GET" and f"/{SECRETS.plural}/" in path:
             parts = path.split("/")
@@ -149,11 +173,10 @@ class World:
             answer = await self.api._request(method, path, **rest)
         finally:
             self._writer = USER
-        if number >= 0:
-            await self.applied(number)
+        await self.applied(process, number)
         await asyncio.sleep(API_SECONDS / 2)
-        if number >= 0:
-            self.answered(number)
+        await process.runs()
+        self.answered(process, number)
         return answer
 
     def bodies(self) -> list[tuple[str, Body]]:
@@ -190,12 +213,13 @@ class World:
 
     def say(self, text: str) -> None:
         """Take note of what a process says."""
-        self.tell(Logged(self.now, self.process.name if self.process else "", text))
+        process = PROCESS.get() or self.process
+        self.tell(Logged(self.now, process.name if process else "", text))
 
     def say_metrics(self) -> None:
-        """Take note of what the metrics of the process that runs say."""
-        if self.process is not None:
-            self.say(generate_latest(self.process.metrics.registry).decode())
+        """Take note of what the metrics of what runs say."""
+        for process in self.processes:
+            self.say(generate_latest(process.metrics.registry).decode())
 
 
 class Wire:
@@ -218,11 +242,12 @@ class Wire:
 
     async def applied(self, number: int) -> None:
         """See Line."""
-        await self._world.applied(number)
+        await self._world.applied(self._process, number)
 
-    def answered(self, number: int) -> None:
+    async def answered(self, number: int) -> None:
         """See Line."""
-        self._world.answered(number)
+        await self._process.runs()
+        self._world.answered(self._process, number)
 
     def strike(self, verb: str, name: str) -> Strike:
         """See Line."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.e2e.audit import Audit, count
-from tests.e2e.cluster import NAMESPACES, Body, condition, pause, wait_for
+from tests.e2e.cluster import NAMESPACES, Body, Resource, condition, pause, wait_for
 from tests.e2e.kstatus import CURRENT, FAILED, IN_PROGRESS, TERMINATING, course, kstatus
 from tests.e2e.operator_process import OperatorProcess
 from tests.e2e.stage import Stage
@@ -23,6 +23,23 @@ from gpuwright_sandbox.gateway.process import GatewayProcess
 
 pytestmark = pytest.mark.cluster
 
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+ROLES = Resource(RBAC, "roles", "Role")
+ROLE_BINDINGS = Resource(RBAC, "rolebindings", "RoleBinding")
+NAMESPACED_RIGHTS = [
+    {
+        "apiGroups": ["gpuwright.dev"],
+        "resources": ["computeinstances", "computeproviders"],
+        "verbs": ["get", "list", "watch", "patch"],
+    },
+    {
+        "apiGroups": ["gpuwright.dev"],
+        "resources": ["computeinstances/status", "computeproviders/status"],
+        "verbs": ["patch"],
+    },
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "patch"]},
+]
 SETTLE_SECONDS = 12.0  # a provider's counts are written at most every 10 s
 IDLE_SECONDS = 20.0
 MOST_EVENTS = 10
@@ -62,8 +79,16 @@ def quiet(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Qu
 
 
 def _operator(stage: Stage, user: str, namespace: str, log: Path) -> OperatorProcess:
-    kubeconfig = stage.plane.kubeconfig(user, ("system:masters",))
-    made = OperatorProcess(kubeconfig, log, ("--watch-namespace", namespace))
+    """With a Role only: two operators that both may write to cluster providers would write against each other."""
+    stage.cluster.create(ROLES, {"metadata": {"name": user, "namespace": namespace}, "rules": NAMESPACED_RIGHTS})
+    binding = {
+        "metadata": {"name": user, "namespace": namespace},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": user},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+    }
+    stage.cluster.create(ROLE_BINDINGS, binding)
+    flags = ("--watch-namespace", namespace, "--namespace", namespace, "--cluster-id", "the-quiet-one")
+    made = OperatorProcess(stage.plane.kubeconfig(user), log, flags)
     made.start()
     return made
 

@@ -175,6 +175,10 @@ class Ground:
         await self._end()
         await self.gateway.stop()
 
+    def gauge(self, name: str) -> float | None:
+        """Return what a gauge says of the provider `gateway`."""
+        return self.metrics.registry.get_sample_value(name, {"provider": str(GATEWAY)})
+
     def a_secret(self, token: str = "sandbox", *, name: str = "gateway-token", namespace: str = "team-a") -> None:
         """Create the Secret, or put another token into it."""
         data = {"token": base64.b64encode(token.encode()).decode()}

@@ -156,11 +156,10 @@ class TestHealth:
         ground.a_provider(probe={"periodSeconds": 10}, poll={"periodSeconds": 5})
         ground.machines(1)
         await ground.run(30)
-        labels = {"provider": "team-a/gateway"}
-        assert ground.metrics.registry.get_sample_value("gpuwright_provider_online", labels) == 1
+        assert ground.gauge("gpuwright_provider_online") == 1
         ground.gateway.add_fault(action="refuse", seconds=600)
         await ground.run(60)
-        assert ground.metrics.registry.get_sample_value("gpuwright_provider_online", labels) == 0
+        assert ground.gauge("gpuwright_provider_online") == 0
 
 
 class TestLists:
@@ -247,6 +246,7 @@ class TestMassAbsence:
         assert ground.view(asker).mass_absent == frozenset(ids)
         assert ground.conditions()["MassAbsence"] == ("True", "MachinesMissing")
         assert ground.reasons == ["MassAbsence"]
+        assert ground.gauge("gpuwright_missing_machines") == 30
 
     async def test_ends_when_the_machines_show_again(self, ground: Ground) -> None:
         ground.a_provider()
@@ -257,6 +257,7 @@ class TestMassAbsence:
         await ground.run(60)
         assert ground.view(asker).mass_absent == frozenset()
         assert ground.conditions()["MassAbsence"] == ("False", "Settled")
+        assert ground.gauge("gpuwright_missing_machines") == 0
 
     async def test_ends_by_a_persons_word(self, ground: Ground) -> None:
         ground.a_provider()

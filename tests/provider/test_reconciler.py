@@ -285,6 +285,7 @@ class TestCredentials:
         ground.gateway.change_settings(tokens=["another"])
         await ground.run(300)
         assert ground.conditions()["CredentialsValid"] == ("False", "CredentialsRejected")
+        assert ground.gauge("gpuwright_provider_credentials_rejected") == 1
         hindrance = ground.hindrance(asker)
         assert hindrance is not None
         assert (hindrance.reason, hindrance.stalls) == (Reason.CREDENTIALS_REJECTED, True)
@@ -324,6 +325,7 @@ class TestCredentials:
         ground.gateway.change_settings(tokens=["sandbox"])
         await ground.run(700)
         assert ground.conditions() == ONLINE
+        assert ground.gauge("gpuwright_provider_credentials_rejected") == 0
 
 
 class TestPace:

@@ -209,7 +209,13 @@ class ProviderReconciler:
             self._cache.put(account.key.kind, await self._client.patch(resource, body, {"status": change}, status=True))
             # Only now: where somebody was faster, the next pass would tell it a second time.
             self._tell(account, body, status)
-        self._metrics.provider_online.labels(str(account.key)).set(1 if account.reachable else 0)
+        self._measure(account)
+
+    def _measure(self, account: Account) -> None:
+        label = str(account.key)
+        self._metrics.provider_online.labels(label).set(1 if account.reachable else 0)
+        self._metrics.credentials_rejected.labels(label).set(1 if account.credentials.rejected else 0)
+        self._metrics.missing.labels(label).set(len(account.absence.missing))
 
     def _counts(self, provider: Key) -> dict[str, int]:
         holdings = [holding for key in self._index.of(provider) if (holding := self._index.get(key))]
