@@ -1,9 +1,10 @@
 """check-uninstall: it refuses while anything needs the operator, names it, and waits for what goes by itself."""
 
+import asyncio
 from typing import Any
 
 import pytest
-from tests.engine.virtual_loop import in_virtual_time
+from tests.engine.virtual_loop import VirtualLoop
 from tests.kube.fake_api import FakeApi, a_cluster_provider, a_provider, an_instance
 
 from gpuwright import uninstall
@@ -16,7 +17,8 @@ IN_USE = {"finalizers": [FINALIZER_IN_USE]}
 
 
 def check(api: FakeApi, *namespaces: str, report_only: bool = False) -> tuple[int, str]:
-    return in_virtual_time(uninstall.check(api, namespaces, report_only=report_only))
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(uninstall.check(api, namespaces, report_only=report_only))
 
 
 def with_metadata(body: dict[str, Any], metadata: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -35,8 +35,8 @@ class Remains:
         if self.instances:
             return (
                 f"not uninstalled: {_named(self.instances, 'ComputeInstance')} may have a machine that bills and that "
-                "only this operator ends. Delete them and wait until they are gone (kubectl delete gwi), then uninstall "
-                "again; or leave them as they are, machines and bills included: set uninstall.whileMachinesLive=Allow"
+                "only this operator ends. Delete them, wait until they are gone (kubectl delete gwi) and try again; "
+                "or leave them as they are, machines and bills included: set uninstall.whileMachinesLive=Allow"
             )
         if self.providers:
             return (
