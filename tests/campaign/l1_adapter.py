@@ -43,7 +43,7 @@ class Line(Protocol):
     async def applied(self, number: int) -> None:
         """Take note that the effect is made."""
 
-    async def answered(self, number: int) -> None:
+    def answered(self, number: int) -> None:
         """Take note that its answer is there."""
 
     def strike(self, verb: str, name: str) -> Strike:
@@ -196,7 +196,7 @@ class FakeAdapter:
             self._received(verb, name, word_of(error))
             raise
         self._received(verb, name, words_of(result))
-        await line.answered(number)
+        line.answered(number)
         return result
 
     async def _there_and_back(self, number: int, verb: str, act: Callable[[Strike], T], strike: Strike) -> T:

@@ -64,7 +64,8 @@ async def _played(workflow: Workflow, traits: Traits, plan: Plan, seed: int, ref
         await workflow(Person(world))
         await _comes_to_rest(world, reference)
         world.say_metrics()
-        world.stop()
+        for process in world.running():
+            process.kill()
         await asyncio.sleep(0)
     return world
 

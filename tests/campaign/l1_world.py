@@ -76,7 +76,7 @@ class World:
         self.api.listen(self._written)
         self.far = FarSide(traits, self._billing, first_id=seed * 100)
         self.clock: Clock = LoopClock()
-        self.processes: list[Process] = []  # that live, the newest last
+        self.process: Process | None = None
 
     def tell(self, event: Event) -> None:
         """Add an event to the trace."""
@@ -93,8 +93,12 @@ class World:
         if event != "DELETED":
             self._last[key] = body
         self.tell(Written(self.now, self._writer, kind, before, None if event == "DELETED" else body))
-        for process in self.processes:
+        for process in self.running():
             self.show(process, kind, event, body)
+
+    def running(self) -> list[Process]:
+        """Return the processes that live."""
+        return [self.process] if self.process is not None and self.process.alive else []
 
     def show(self, process: Process, kind: str, event: str, body: Body) -> None:
         """Let the watch of a process tell of a change."""
@@ -106,36 +110,20 @@ class World:
         """Return the virtual time."""
         return asyncio.get_running_loop().time()
 
-    @property
-    def process(self) -> Process | None:
-        """Return the process that began last, if any lives."""
-        return self.processes[-1] if self.processes else None
-
     def begin(self) -> None:
-        """Start a process of the operator."""
+        """Start the operator, or start it again."""
         self._number += 1
-        process = Process(self, self._number, self.seed)
-        self.processes.append(process)
-        self.tell(Restarted(self.now, process.name, "began"))
-        process.begin()
-
-    def kill(self, process: Process) -> None:
-        """End a process at once."""
-        if process in self.processes:
-            self.processes.remove(process)
-            process.kill()
-            self.tell(Restarted(self.now, process.name, "killed"))
-
-    def stop(self) -> None:
-        """End what runs of the operator, at the end of the run."""
-        for process in self.processes:
-            process.kill()
+        self.process = Process(self, self._number, self.seed)
+        self.tell(Restarted(self.now, self.process.name, "began"))
+        self.process.begin()
 
     def crash(self, process: Process) -> None:
         """Let a process die; another one follows."""
-        if process.alive:
-            self.kill(process)
-            asyncio.get_running_loop().call_later(RESTART_SECONDS, self.begin)
+        if not process.alive:
+            return
+        process.kill()
+        self.tell(Restarted(self.now, process.name, "killed"))
+        asyncio.get_running_loop().call_later(RESTART_SECONDS, self.begin)
 
     async def effect(self, process: Process, label: str) -> int:
         """Take note of the next effect of a process; it may die before."""
@@ -163,7 +151,6 @@ class World:
     async def request(self, process: Process, method: str, path: str, **rest: Any) -> dict[str, Any]:
         """See l1_process.Api."""
         number = await self.effect(process, _label(method, path)) if method in WRITES else -1
-        await process.runs()
         await asyncio.sleep(API_SECONDS / 2)
         if method == "GET" and f"/{SECRETS.plural}/" in path:
             parts = path.split("/")
@@ -188,7 +175,11 @@ class World:
         process = PROCESS.get()
         if process is None:
             raise AssertionError("only a process of the operator builds adapters")
-        return FakeAdapter(Wire(self, process), context.secret, promises=context.promises)
+        return FakeAdapter(self.wire(process, context.secret), context.secret, promises=context.promises)
+
+    def wire(self, process: Process, _secret: str) -> "Wire":
+        """Return the line of a process to the provider."""
+        return Wire(self, process)
 
     def strike(self, verb: str) -> Strike:
         """Return what happens to the next call of this verb."""
@@ -217,9 +208,9 @@ class World:
         self.tell(Logged(self.now, process.name if process else "", text))
 
     def say_metrics(self) -> None:
-        """Take note of what the metrics of what runs say."""
-        for process in self.processes:
-            self.say(generate_latest(process.metrics.registry).decode())
+        """Take note of what the metrics of the process that runs say."""
+        if self.process is not None:
+            self.say(generate_latest(self.process.metrics.registry).decode())
 
 
 class Wire:
@@ -244,9 +235,8 @@ class Wire:
         """See Line."""
         await self._world.applied(self._process, number)
 
-    async def answered(self, number: int) -> None:
+    def answered(self, number: int) -> None:
         """See Line."""
-        await self._process.runs()
         self._world.answered(self._process, number)
 
     def strike(self, verb: str, name: str) -> Strike:
