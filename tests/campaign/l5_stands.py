@@ -33,13 +33,13 @@ INSTANCE: Mapping[Stands, Conditions] = {
     Stands.NO_SECRET: {
         **_RUNNING,
         "Accepted": ("False", "SecretNotFound"),
-        "Ready": ("False", "SecretNotFound"),
+        "Ready": ("Unknown", "SecretNotFound"),
         "Reconciling": ("True", "Waiting"),
     },
     Stands.UNUSABLE: {
         **_RUNNING,
         "Accepted": ("False", "ProviderNotFound"),
-        "Ready": ("False", "ProviderNotFound"),
+        "Ready": ("Unknown", "ProviderNotFound"),
         "Reconciling": ("True", "Waiting"),
     },
 }

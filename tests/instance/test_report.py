@@ -136,6 +136,12 @@ SITUATIONS = [
         known(), waiting(Reason.CREDENTIALS_REJECTED), Reason.CREDENTIALS_REJECTED, UNKNOWN, id="credentials refused"
     ),
     pytest.param(
+        known(), waiting(Reason.SECRET_NOT_FOUND), Reason.SECRET_NOT_FOUND, UNKNOWN, id="the provider's Secret is gone"
+    ),
+    pytest.param(
+        known(), waiting(Reason.PROVIDER_NOT_FOUND), Reason.PROVIDER_NOT_FOUND, UNKNOWN, id="the provider is unusable"
+    ),
+    pytest.param(
         known(),
         stalled(Reason.PLACE_CHANGED),
         Reason.PLACE_CHANGED,

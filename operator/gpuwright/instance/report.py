@@ -23,7 +23,15 @@ _NOT_ACCEPTED = frozenset(
         Reason.CRD_OUTDATED,
     }
 )
-_UNKNOWN_READY = frozenset({Reason.PROVIDER_UNREACHABLE, Reason.PLACE_CHANGED, Reason.CREDENTIALS_REJECTED})
+# With a machine: nobody can look at it.
+_UNKNOWN_READY = frozenset(
+    {
+        Reason.PROVIDER_UNREACHABLE,
+        Reason.CREDENTIALS_REJECTED,
+        Reason.PROVIDER_NOT_FOUND,
+        Reason.SECRET_NOT_FOUND,
+    }
+)
 _ENDED = {
     EndingReason.LOST: Reason.LOST,
     EndingReason.PREEMPTED: Reason.PREEMPTED,
