@@ -4,7 +4,7 @@ Each returns one sentence for each time it was broken. Bounds in seconds stand b
 a provider's spec says is read from the trace.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 
 from tests.campaign.invariants_conduct import (
@@ -23,6 +23,7 @@ from tests.campaign.story import (
     is_let_go_on_purpose,
     memory_of,
     name_of,
+    spec_of,
     status_of,
     uid_of,
     walk,
@@ -30,7 +31,9 @@ from tests.campaign.story import (
 from tests.campaign.trace import Billing, Body, Machine, Trace, Written
 
 from gpuwright.model.resources import INSTANCES
+from gpuwright.model.sweep_spec import SweepMode
 
+TOLD_PERIODS = 3  # of the sweep: after so many what has no object any more is told of
 RECORD_SECONDS = 60.0  # for so long at most a machine may bill that its object does not name
 
 
@@ -49,18 +52,44 @@ def i1_single(trace: Trace) -> list[str]:
 
 
 def i2_no_leak(trace: Trace) -> list[str]:
-    """Nothing of an object bills once it is gone, but for what a person has kept, or what is written down as a leak."""
+    """Nothing of an object bills once it is gone, but for what a person has kept, or what is written down as a leak.
+
+    What lost its object by a person's hand is told of in the end.
+    """
     broken: dict[str, str] = {}
+    scene = Scene()
     for event, scene in walk(trace):
         if not isinstance(event, Billing | Written):
             continue
         for machine in scene.machines:
             ended = scene.gone.get(machine.uid)
-            if ended is None or is_let_go_on_purpose(ended[1]) or _is_written_down(scene, machine):
+            if ended is None or _is_a_persons(scene, machine, ended[1]) or _is_written_down(scene, machine):
                 continue
             words = f"at {event.at:.3f} s {machine.id} ({machine.name}) bills, and {name_of(ended[1])}"
             broken.setdefault(machine.id, f"{words} is gone since {ended[0]:.3f} s")
-    return list(broken.values())
+    return [*broken.values(), *_untold(scene)]
+
+
+def _is_a_persons(scene: Scene, machine: Machine, last: Body) -> bool:
+    return is_let_go_on_purpose(last) or machine.uid in scene.torn
+
+
+def _untold(scene: Scene) -> Iterator[str]:
+    """Yield the machines that a person has cut off from their objects, and of which no provider tells."""
+    for machine in scene.machines:
+        ended = scene.gone.get(machine.uid)
+        spec = spec_of(scene.provider_of(ended[1])) if ended else None
+        if ended is None or spec is None or not scene.is_readable(ended[1]) or spec.sweep.mode is SweepMode.DISABLED:
+            continue
+        recorded = any(memory_of(body).machine_id == machine.id for body in scene.instances())
+        late = scene.at - scene.changed_at > TOLD_PERIODS * spec.sweep.period_seconds
+        if late and not recorded and not _is_written_down(scene, machine) and not _is_orphan(scene, machine):
+            yield f"at {scene.at:.3f} s {machine.id} ({machine.name}) bills without an object, and no provider tells"
+
+
+def _is_orphan(scene: Scene, machine: Machine) -> bool:
+    told = [entry.get("id") for body in scene.objects.values() for entry in status_of(body).get("orphans") or ()]
+    return machine.id in told
 
 
 def _is_written_down(scene: Scene, machine: Machine) -> bool:
@@ -122,6 +151,8 @@ def i6_finalizer(trace: Trace) -> list[str]:
     for event, scene in walk(trace):
         if isinstance(event, Written) and event.after is not None and _tears_off(event):
             torn[uid_of(event.after)] = event.at
+        if scene.faults:
+            torn = dict.fromkeys(torn, event.at)  # whoever would put it back may be away
         for machine in scene.machines:
             owner = scene.objects.get(machine.uid)
             if owner is None or is_finalized(owner) or is_let_go_on_purpose(owner):

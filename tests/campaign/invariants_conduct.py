@@ -9,6 +9,7 @@ from tests.campaign.story import (
     Scene,
     condition_of,
     is_deleting,
+    is_let_go_on_purpose,
     memory_of,
     name_of,
     spec_of,
@@ -177,7 +178,7 @@ def i12_convergence(trace: Trace) -> list[str]:
 
 def _is_orphan(scene: Scene, uid: str) -> bool:
     ended = scene.gone.get(uid)
-    return ended is not None and (ended[1].get("spec") or {}).get("deletionPolicy") != "Retain"
+    return ended is not None and not is_let_go_on_purpose(ended[1]) and uid not in scene.torn
 
 
 def why_restless(scene: Scene, body: Body) -> str:

@@ -12,6 +12,7 @@ from tests.campaign.story import (
     memory_of,
     name_of,
     spec_of,
+    status_of,
     uid_of,
     walk,
 )
@@ -36,6 +37,8 @@ def i4_right_owner(trace: Trace) -> list[str]:
         owners = [body for body in _bodies(scene) if event.name in _names(body)]
         going = [body for body in owners if _is_to_go(body, event.name, scene)]
         words = f"at {event.at:.3f} s a delete of {event.name} left"
+        if _is_swept(scene, event.name):
+            continue
         if not going:
             broken.append(f"{words}, and no object has announced that")
         broken += [
@@ -44,6 +47,22 @@ def i4_right_owner(trace: Trace) -> list[str]:
             if machine.name == event.name and not any(_is_its(body, machine) for body in going or owners)
         ]
     return broken
+
+
+def _is_swept(scene: Scene, name: str) -> bool:
+    """Return whether a provider announces that the sweep ends what is under the name, and nobody has a claim on it."""
+    there = [machine for machine in scene.machines if machine.name == name]
+    if any(machine.uid in scene.objects for machine in there):
+        return False
+    claimed = {memory_of(body).machine_id for body in scene.instances()}
+    return any(
+        entry.get("name") == name
+        and entry.get("endingTime")
+        and not entry.get("keptBecause")
+        and entry.get("id") not in claimed
+        for body in scene.objects.values()
+        for entry in status_of(body).get("orphans") or ()
+    )
 
 
 def _bodies(scene: Scene) -> list[Body]:
@@ -79,6 +98,8 @@ def i5_intent_first(trace: Trace) -> list[str]:
     for event in trace.events:
         if isinstance(event, Written) and event.kind == INSTANCES.kind and _is_intent(event):
             intents.append(event)
+        if isinstance(event, Written) and event.process == USER and event.after is not None:
+            left = {once for once in left if once[0] != uid_of(event.after) or once[1] <= _send(event)}
         if not isinstance(event, Sent) or event.verb != "create":
             continue
         intent = next((entry for entry in reversed(intents) if _announces(entry, event)), None)

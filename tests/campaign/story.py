@@ -24,6 +24,8 @@ class Scene:
     kinds: dict[str, str] = field(default_factory=dict)
     written_at: dict[str, float] = field(default_factory=dict)
     gone: dict[str, tuple[float, Body]] = field(default_factory=dict)
+    bared: set[str] = field(default_factory=set)  # objects whose finalizer a person has taken off
+    torn: set[str] = field(default_factory=set)  # those that ended so
     machines: tuple[Machine, ...] = ()
     faults: set[str] = field(default_factory=set)
     disturbed_at: float = 0.0  # when somebody other than an operator did something last
@@ -53,7 +55,12 @@ class Scene:
         if body is None:
             return
         uid = uid_of(body)
+        if is_finalized(event.before) and not is_finalized(event.after) and event.process == USER:
+            self.bared.add(uid)
+        elif is_finalized(event.after):
+            self.bared.discard(uid)
         if event.after is None:
+            self.torn |= self.bared & {uid}
             self.objects.pop(uid, None)
             self.gone[uid] = (event.at, event.before or body)
             return
