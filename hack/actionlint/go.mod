@@ -1,4 +1,4 @@
-// The tool that checks .github/workflows: pinned here, built once by hack/tools.py.
+// The tool that checks .github/workflows: pinned here, built once by hack/programs.py.
 module gpuwright.dev/actionlint
 
 go 1.26.0

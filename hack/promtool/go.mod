@@ -1,4 +1,4 @@
-// The tool that checks the alerts and runs their tests: pinned here, built once by hack/tools.py.
+// The tool that checks the alerts and runs their tests: pinned here, built once by hack/programs.py.
 module gpuwright.dev/promtool
 
 go 1.26.0
