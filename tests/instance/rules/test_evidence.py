@@ -354,6 +354,14 @@ class TestNextProofLook:
             with_trail(trail, terminated=terminated), N, self.since if since is None else since, VIEW
         )
 
+    def test_comes_at_a_pace_while_looks_do_not_count(self) -> None:
+        # With new credentials a look that misses the machine proves nothing: a row begun with the old ones stays as
+        # it is, and asking without end would not make it longer.
+        uncounted = replace(absent(NOW - 90), looked=NOW - 1)
+        assert self.due(uncounted) == pytest.approx(9.0)
+        assert self.due(replace(uncounted, looked=NOW - 11)) == 0
+        assert self.due(absent(NOW - 0.5, after=uncounted, direct=False)) == 0
+
     def test_is_at_once_when_nobody_has_looked_since(self) -> None:
         assert self.due(Trail()) == 0
         assert self.due(absent(self.since - 1)) == 0

@@ -125,7 +125,12 @@ def next_proof_look(seen: Observation, name: str, since: float, provider: Provid
             # A machine takes its time to go: a look right after its terminate would only show that it is going.
             return max(0.0, since + FIRST_LOOK_SECONDS - seen.now) if name in seen.witness.terminated else 0.0
         return max(0.0, looked + _patience(looked - since) - seen.now)
-    return max(0.0, looks[0].began + spread - seen.now)
+    delay = looks[0].began + spread - seen.now
+    looked = seen.trail(name).looked
+    if looked is not None and looked > looks[-1].began:
+        # The newest look proved nothing, as while the credentials are new: the next would not either, a moment later.
+        delay = max(delay, looked + _patience(looked - since) - seen.now)
+    return max(0.0, delay)
 
 
 def _patience(shown_for: float) -> float:
