@@ -181,6 +181,19 @@ class TestAProvider:
             told.append((ground.now()["status"]["observedGeneration"], ground.conditions()["Online"][1]))
         assert told == [(1, "Answered"), (2, "Draining")]
 
+    async def test_whose_newer_spec_somebody_else_has_told_of_does_not_fall_back(self, ground: Ground) -> None:
+        def told_by_another() -> None:
+            ground.change({"spec": {"draining": True}, "status": {"observedGeneration": 2}})
+
+        ground.a_provider()
+        await ground.run(40)
+        ground.api.before(told_by_another, "GET", "secrets")
+        ground.clock.advance(31)
+        await ground.reconcile()
+        assert ground.now()["status"]["observedGeneration"] == 2
+        await ground.reconcile()
+        assert ground.conditions()["Online"][1] == "Draining"
+
 
 class TestCredentials:
     async def test_that_are_rotated_are_used_without_a_restart(self, ground: Ground) -> None:

@@ -198,6 +198,8 @@ class ProviderReconciler:
             return
         now = self._clock.monotonic()
         before = body.get("status") or {}
+        if int(before.get("observedGeneration") or 0) > account.generation:
+            return  # another process has told of a newer spec: that will have come by the next pass
         counts = before.get("instances") or {}
         if now - account.counted_at >= COUNT_SECONDS or not counts:
             counts = self._counts(account.key)
