@@ -1,110 +1,127 @@
-"""A world of L1 in which two processes run, one of them may be frozen or deaf, and clocks may be set."""
+"""A world of L1 for scenes: processes that freeze at a write or hear nothing, a clock that is set, the real adapter."""
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.campaign.l1_faults import Strike
-from tests.campaign.l1_process import Process
-from tests.campaign.l1_provider import Traits
-from tests.campaign.l1_world import WATCH_SECONDS, Plan, Wire, World
+from tests.campaign.l1_faults import NEVER, REQUEST_SECONDS, Strike, silent
+from tests.campaign.l1_process import PROCESS, Process
+from tests.campaign.l1_provider import Traits, Vm
+from tests.campaign.l1_world import Plan, Wire, World
 from tests.campaign.mutants.wire import ToldGateway, Tricks
-from tests.campaign.trace import Restarted
+from tests.campaign.trace import Faulted, Restarted
 from tests.engine.virtual_loop import LoopClock
 from tests.kube.fake_api import Body
 
 from gpuwright.adapters.contract import Adapter
 from gpuwright.adapters.registry import AdapterContext
+from gpuwright.model.errors import Blind
 from gpuwright.model.provider_spec import ProviderSpec
 
 
+class SetClock(LoopClock):
+    """A clock whose wall time somebody may set, by so many seconds."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def wall(self) -> datetime:
+        """See Clock."""
+        return super().wall() + timedelta(seconds=self.seconds)
+
+
 class Stage(World):
-    """A world for one scene. `tricks`: the real gateway adapter is used, over a wire that plays them."""
+    """A world for one scene. `tricks`: the real gateway adapter is used, over a wire that plays them.
+
+    Attributes:
+        strikes: what happens to the next calls of a verb.
+        freezes: a process whose write leads to such an object stands still before it hears of the answer.
+        silent: whether no call is answered, and none has an effect.
+        deaf: the processes whose watch tells them nothing.
+        spared: machines that nobody may end in this scene.
+    """
 
     def __init__(self, traits: Traits, seed: int, tricks: Tricks | None = None) -> None:
         super().__init__(traits, Plan(), seed)
         self.tricks = tricks
-        self.strikes: dict[str, list[Strike]] = {}  # what happens to the next calls of a verb
-        self._old: Process | None = None
-        self._deaf = False
-        self._frozen = ""  # the process that stands still
-        self._freezes: Callable[[Body], bool] = lambda _body: False
-        self._thawed = asyncio.Event()
+        self.wall = self.clock = SetClock()
+        self.strikes: dict[str, list[Strike]] = {}
+        self.freezes: Callable[[Body], bool] = lambda _body: False
+        self.silent = False
+        self.deaf: set[Process] = set()
+        self.spared: list[Vm] = []
+        self._all: list[Process] = []
 
-    def joins(self) -> None:
-        """Begin another process; the one that runs goes on."""
-        self._old = self.process
-        self.begin()
+    def begin(self) -> None:
+        """Start a process; those that run go on."""
+        super().begin()
+        if self.process is not None:
+            self._all.append(self.process)
 
-    def ends_the_old(self) -> None:
-        """Kill the process that was there first."""
-        if self._old is not None:
-            self._old.kill()
-            self.tell(Restarted(self.now, self._old.name, "killed"))
-            self._old = None
-
-    def deafens_the_old(self) -> None:
-        """From now on the first process hears nothing of what changes; its own reads are answered."""
-        self._deaf = True
-
-    def freezes_when(self, written: Callable[[Body], bool]) -> None:
-        """Freeze the process that runs as soon as a write of its own is such, before it hears of the answer."""
-        self._freezes = written
+    def running(self) -> list[Process]:
+        """See World."""
+        return [process for process in self._all if process.alive]
 
     @property
-    def is_frozen(self) -> bool:
-        """Return whether a process stands still."""
-        return bool(self._frozen) and not self._thawed.is_set()
+    def oldest(self) -> Process:
+        """Return the process that was there first, of those that live."""
+        return self.running()[0]
 
-    def thaws(self) -> None:
-        """Let it go on."""
-        self.tell(Restarted(self.now, self._frozen, "thawed"))
-        self._thawed.set()
+    def ends_the_oldest(self) -> None:
+        """Kill it; nobody takes its place."""
+        ended = self.oldest
+        ended.kill()
+        self.tell(Restarted(self.now, ended.name, "killed"))
 
-    async def effect(self, process: Process, label: str) -> int:
-        """See World."""
-        await self._stands_still(process)
-        return await super().effect(process, label)
+    def stop(self) -> None:
+        """End all that runs of the operator, at the end of the run."""
+        for process in self.running():
+            process.kill()
 
     async def request(self, process: Process, method: str, path: str, **rest: Any) -> dict[str, Any]:
         """See World."""
         answer = await super().request(process, method, path, **rest)
-        if method == "PATCH" and not self._frozen and self._freezes(answer):
-            self._frozen = process.name
+        if method == "PATCH" and self.freezes(answer):
+            self.freezes = lambda _body: False
             self.tell(Restarted(self.now, process.name, "frozen"))
-        await self._stands_still(process)
+            process.freeze()
+            await process.runs()
         return answer
 
-    async def _stands_still(self, process: Process) -> None:
-        if process.name == self._frozen and not self._thawed.is_set():
-            await self._thawed.wait()
+    def thaw(self, process: Process) -> None:
+        """Let a process go on."""
+        self.tell(Restarted(self.now, process.name, "thawed"))
+        process.thaw()
 
-    def _written(self, kind: str, event: str, body: Body) -> None:
-        super()._written(kind, event, body)
-        old = self._old
-        if old is not None and old.alive and not self._deaf and old.name != self._frozen:
-            asyncio.get_running_loop().call_later(WATCH_SECONDS, old.feed, kind, event, body, context=old.context)
+    def show(self, process: Process, kind: str, event: str, body: Body) -> None:
+        """See World."""
+        if process not in self.deaf:
+            super().show(process, kind, event, body)
+
+    @contextmanager
+    def faulted(self, what: str, **tricks: Any) -> Iterator[None]:
+        """Have something go wrong for as long as this lasts; the gateway plays these tricks meanwhile."""
+        known, self.tricks = self.tricks, replace(self.tricks or Tricks(), **tricks) if tricks else self.tricks
+        self.tell(Faulted(self.now, what, begins=True))
+        try:
+            yield
+        finally:
+            self.tell(Faulted(self.now, what, begins=False))
+            self.tricks = known
 
     def strike(self, verb: str) -> Strike:
         """See World."""
+        if self.silent:
+            error = Blind("no answer", unhealthy=True) if verb == "probe" else silent(verb)
+            return Strike(NEVER, REQUEST_SECONDS, error)
         planned = self.strikes.get(verb)
         return planned.pop(0) if planned else super().strike(verb)
 
     def adapter(self, spec: ProviderSpec, context: AdapterContext) -> Adapter:
         """See World."""
-        plain = super().adapter(spec, context)
-        if self.tricks is None:
-            return plain
-        line: Wire = plain._line  # type: ignore[attr-defined]  # the world's own adapter
-        return ToldGateway(line, spec, context, self.tricks)
-
-
-class SetClock(LoopClock):
-    """A clock whose wall time somebody has set."""
-
-    seconds = 0.0
-
-    def wall(self) -> datetime:
-        """See Clock."""
-        return super().wall() + timedelta(seconds=self.seconds)
+        process = PROCESS.get()
+        if self.tricks is None or process is None:
+            return super().adapter(spec, context)
+        return ToldGateway(Wire(self, process), spec, context, lambda: self.tricks or Tricks())

@@ -3,6 +3,7 @@
 L1 drives an adapter of its own, so what is wrong in adapters/gateway.py shows only here.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -26,25 +27,28 @@ from gpuwright.model.names import LABEL_OWNER_UID
 from gpuwright.model.provider_spec import ProviderSpec
 from gpuwright.model.request import MachineRequest
 
-import asyncio
-
 T = TypeVar("T")
 _WORDS: Mapping[MachineState, str] = {state: word for word, state in STATES.items()}
 
 
+Refused = Callable[[str, str], tuple[int, str] | None]
+"""Gives the status and code with which a request, method and path, is refused; None for one that is not."""
+
+
 @dataclass(slots=True)
 class Tricks:
-    """What the gateway does beside its duty. `refused` gives the status and code for a request, or None."""
+    """What the gateway does beside its duty."""
 
     page: int = 500  # machines a page
     lost_creates: int = 0  # of how many creates the answer is lost, though they are made
-    refused: Callable[[str, str], tuple[int, str] | None] = lambda _method, _path: None
+    refused: Refused | None = None
+    hides: bool = False  # whether lists show nothing
 
 
 class Wire:
     """Stands in for http_client.HttpClient."""
 
-    def __init__(self, line: Line, tricks: Tricks) -> None:
+    def __init__(self, line: Line, tricks: Callable[[], Tricks]) -> None:
         self._line = line
         self._tricks = tricks
         self.number = -1  # of the effect that the newest request was
@@ -71,8 +75,8 @@ class Wire:
         answer = self._answer(method, split.path, parse_qs(split.query), body, headers)
         await self._line.applied(number)
         await asyncio.sleep(LATENCY_SECONDS / 2)
-        if verb == "create" and self._tricks.lost_creates:
-            self._tricks.lost_creates -= 1
+        if verb == "create" and self._tricks().lost_creates:
+            self._tricks().lost_creates -= 1
             raise Interrupted("the connection broke")
         self.number = number
         return answer
@@ -92,7 +96,8 @@ class Wire:
     def _answer(
         self, method: str, path: str, query: Mapping[str, list[str]], body: Any, headers: Mapping[str, str]
     ) -> Answer:
-        refused = self._tricks.refused(method, path)
+        tricks = self._tricks()
+        refused = tricks.refused(method, path) if tricks.refused else None
         if refused is not None:
             return _refusal(*refused)
         name = _name(path)
@@ -107,9 +112,11 @@ class Wire:
 
     def _page(self, far: FarSide, query: Mapping[str, list[str]]) -> Answer:
         key, _equals, value = query["label"][0].partition("=")
-        machines = [machine for machine in far.listed() if machine.labels.get(key) == value]
+        tricks = self._tricks()
+        listed = () if tricks.hides else far.listed()
+        machines = [machine for machine in listed if machine.labels.get(key) == value]
         begin = int(query.get("cursor", ["0"])[0])
-        end = begin + self._tricks.page
+        end = begin + tricks.page
         items = [_described(machine) for machine in machines[begin:end]]
         return Answer(200, {}, {"items": items, "next_cursor": str(end) if len(machines) > end else ""})
 
@@ -163,7 +170,7 @@ def _deleted(far: FarSide, name: str) -> Answer:
 class ToldGateway:
     """Implements adapters.contract.Adapter: the real one, and what came of each call goes into the trace."""
 
-    def __init__(self, line: Line, spec: ProviderSpec, context: AdapterContext, tricks: Tricks) -> None:
+    def __init__(self, line: Line, spec: ProviderSpec, context: AdapterContext, tricks: Callable[[], Tricks]) -> None:
         self._line = line
         self._wire = Wire(line, tricks)
         credentials = GatewayCredentials(context.secret)
