@@ -385,6 +385,20 @@ class TestTheGate:
             await client.close()
 
     @pytest.mark.parametrize("once", [True, False], ids=["own connection", "shared connection"])
+    async def test_of_the_whole_client_is_asked_beside_the_one_of_the_call(self, once: bool) -> None:
+        async with RawServer() as server:
+            client = HttpClient(Endpoint(server.url, 5.0, 5.0, LOOPBACK_ALLOWED), gate_that_closes_after(1))
+            with pytest.raises(NotSent):
+                await _gated(client, lambda: True, once=once)
+            peer = await server.accept()
+            with pytest.raises(Unasked):
+                await _gated(client, lambda: True, once=once)
+            await client.close()
+            await peer.ending()
+            assert peer.received == b""
+            assert server.is_untouched()
+
+    @pytest.mark.parametrize("once", [True, False], ids=["own connection", "shared connection"])
     async def test_that_closes_while_the_connection_is_made_lets_no_byte_out(self, once: bool) -> None:
         async with RawServer() as server:
             client = client_for(server.url)

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import socket
 import sys
 import time
 from collections.abc import Coroutine
@@ -14,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from gpuwright import handlers, uninstall
+from gpuwright.candidate import Candidate
 from gpuwright.engine.queue import Engine
 from gpuwright.http_server import HttpServer
 from gpuwright.instance.calls import ProviderCalls
@@ -28,6 +30,8 @@ from gpuwright.instance.writer import StatusWriter
 from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import ApiError, Connection, Forbidden, KubeClient
 from gpuwright.kube.events import Recorder
+from gpuwright.kube.lease import LeaseStore
+from gpuwright.leadership import CALL_SECONDS, Leadership, NotPermitted
 from gpuwright.model.clock import Clock
 from gpuwright.model.names import Owner, token
 from gpuwright.model.resources import INSTANCES, NAMESPACES, Key
@@ -42,6 +46,7 @@ from gpuwright.provider.sweeper import Sweeper
 from gpuwright.settings import BadSettings, Settings, parse_settings
 from gpuwright.telemetry import Metrics, configure_logging
 
+LEASE_LOST = 3  # the exit code
 CONCURRENCY = 256  # keys at once; the limit that matters is each provider's own
 
 log = logging.getLogger("gpuwright")
@@ -64,7 +69,9 @@ class SystemClock:
 
 
 def main() -> None:
-    """Run the operator until it is told to stop. Exit: 0 after a clean stop, 2 on a bad setting, 1 on anything else."""
+    """Run the operator until it is told to stop. Exit: 0 after a clean stop, 2 on a bad setting, 3 when the
+    Lease is lost, 1 on anything else.
+    """
     flags = sys.argv[1:]
     checking = flags[:1] == [uninstall.COMMAND]
     report_only = checking and flags[1:2] == [uninstall.REPORT_ONLY]
@@ -112,10 +119,46 @@ async def run(settings: Settings, clock: Clock) -> None:
     connection = _connection(clock)
     metrics = Metrics()
     metrics.build.labels(version("gpuwright")).set(1)
-    # Few connections: more than the API server can answer at once only makes every answer late.
-    async with KubeClient(connection, metrics, limit=12) as client, KubeClient(connection, metrics, limit=8) as urgent:
-        cluster = settings.cluster_id or await _cluster_id(client)
-        await _Assembly(settings, clock, client, urgent, metrics, cluster).run()
+    async with KubeClient(connection, metrics, limit=2, timeout_seconds=CALL_SECONDS) as third:
+        leadership = _leadership(settings, clock, third, metrics) if settings.leader_elect else None
+        gate = leadership.may_send if leadership else _open
+        metrics.leader.set(0 if leadership else 1)
+        # Few connections: more than the API server can answer at once only makes every answer late.
+        async with (
+            KubeClient(connection, metrics, limit=12, may_write=gate) as client,
+            KubeClient(connection, metrics, limit=8, may_write=gate) as urgent,
+        ):
+            cluster = settings.cluster_id or await _cluster_id(client)
+            await _Assembly(settings, clock, client, urgent, metrics, cluster, leadership).run()
+
+
+def _open() -> bool:
+    return True
+
+
+def _leadership(settings: Settings, clock: Clock, client: KubeClient, metrics: Metrics) -> Leadership:
+    def lost(reason: str) -> None:
+        log.error("the Lease is lost: this replica ends at once, and sends nothing more", extra={"reason": reason})
+        _exit(LEASE_LOST)
+
+    me = f"{os.environ.get('POD_NAME') or socket.gethostname()}_{uuid4().hex[:12]}"
+    store = LeaseStore(client, settings.namespace)
+    return Leadership(store, clock, metrics, me=me, random=Random().random, lost=lost)  # noqa: S311 - jitter, no secret
+
+
+def _failed(error: Exception) -> None:
+    """End where no replica can go on: this is told from within a task, to which nobody listens."""
+    if isinstance(error, BadSettings | NotPermitted):
+        log.error(str(error))
+        _exit(2)
+    log.error("the election broke", exc_info=error)
+    _exit(1)
+
+
+def _exit(code: int) -> None:
+    """End now. Whatever would be tidied up first would be asked of a cluster that somebody else looks after."""
+    logging.shutdown()
+    os._exit(code)
 
 
 class _Assembly:
@@ -129,13 +172,16 @@ class _Assembly:
         urgent: KubeClient,
         metrics: Metrics,
         cluster: str,
+        leadership: Leadership | None = None,
     ) -> None:
+        """Without a leadership there is no election, and every gate is open."""
         self._settings = settings
         self._clock = clock
         self._client = client
         self._urgent = urgent
         self._metrics = metrics
         self._cluster = cluster
+        self._gate = leadership.may_send if leadership else _open
         self._random = Random()  # noqa: S311 - jitter, no secret
         self._process = uuid4().hex
         self._phase = Phase(heard=clock.monotonic())
@@ -158,6 +204,7 @@ class _Assembly:
             expected=(ApiError,),
         )
         self._operator.listen(self._engine)
+        self._candidate = Candidate(self._operator, leadership, check=self._check_cluster, failed=_failed)
         self._http = HttpServer(
             metrics,
             refresh=self._operator.refresh_gauges,
@@ -224,6 +271,7 @@ class _Assembly:
             allowed=self._settings.allowed,
             secret_finalizers=self._settings.secret_finalizers,
             watched=self._settings.watch_namespaces,
+            allowed_to_call=self._gate,
         )
         sweeper = Sweeper(
             self._client,
@@ -276,12 +324,16 @@ class _Assembly:
         try:
             await self._operator.resync()
             self._check_cluster()
-            self._operator.start()
+            watching = asyncio.Event()
+            await self._candidate.begin(watching)
             log.info("started", extra={"place": self._cluster, "count": len(list(self._cache.of_kind(INSTANCES.kind)))})
             kinds = self._operator.watchable()
-            registry = handlers.registry(self._operator.feed, self._operator.drain, self._random, kinds)
-            await handlers.watch(registry, self._settings.watch_namespaces)
+            registry = handlers.registry(self._operator.feed, self._candidate.drain, self._random, kinds)
+            await handlers.watch(registry, self._settings.watch_namespaces, watching)
+        except NotPermitted as error:
+            raise BadSettings([str(error)]) from error
         finally:
+            await self._candidate.release()
             await self._http.stop()
 
     def _check_cluster(self) -> None:

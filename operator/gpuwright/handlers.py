@@ -6,6 +6,7 @@ that is never used, its storages keep nothing, and no handler of a kind that wri
 why for each.
 """
 
+import asyncio
 import base64
 import binascii
 import ssl
@@ -105,9 +106,18 @@ def registry(
     return handlers
 
 
-async def watch(handlers: kopf.OperatorRegistry, namespaces: Sequence[str]) -> None:
-    """Run kopf until a signal ends it. Raises what a dead watch raises: the process ends then, and is started again."""
-    await kopf.operator(registry=handlers, clusterwide=not namespaces, namespaces=list(namespaces), standalone=True)
+async def watch(handlers: kopf.OperatorRegistry, namespaces: Sequence[str], begun: asyncio.Event) -> None:
+    """Run kopf until a signal ends it. Raises what a dead watch raises: the process ends then, and is started again.
+
+    `begun` is set as soon as a signal ends it in good order.
+    """
+    await kopf.operator(
+        registry=handlers,
+        clusterwide=not namespaces,
+        namespaces=list(namespaces),
+        standalone=True,
+        ready_flag=begun,
+    )
 
 
 def _configure(settings: kopf.OperatorSettings, random: Random) -> None:

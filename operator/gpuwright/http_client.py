@@ -92,9 +92,13 @@ class Endpoint:
 class HttpClient:
     """Calls one endpoint. Reads and deletes share kept-alive connections; a create has its own."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        """Raises BadEndpoint where the URL has no host that could be one, or `ca_bundle` is no PEM certificate."""
+    def __init__(self, endpoint: Endpoint, allowed: Gate = lambda: True) -> None:
+        """`allowed` is asked for every call, beside the call's own gate.
+
+        Raises BadEndpoint where the URL has no host that could be one, or `ca_bundle` is no PEM certificate.
+        """
         self._endpoint = endpoint
+        self._allowed = allowed
         self._context = _context(endpoint)
         self._backend = _GuardedBackend(endpoint.policy, encrypted=endpoint.encrypted)
         pool = httpcore.AsyncConnectionPool(
@@ -117,6 +121,7 @@ class HttpClient:
         """
         if self._shared.is_closed:
             raise Unasked("the connections are closed, because credentials or settings have changed")
+        gate = self._also_allowed(gate)
         _check(headers, gate)
         flight = _Flight(gate)
         self._in_flight += 1
@@ -128,6 +133,7 @@ class HttpClient:
 
     async def call_once(self, method: str, path: str, *, headers: Mapping[str, str], body: Any, gate: Gate) -> Answer:
         """As `call`, over a connection of its own. Whatever ends it early, cancellation too, resets that connection."""
+        gate = self._also_allowed(gate)
         _check(headers, gate)
         flight = _Flight(gate, own=True)
         pool = httpcore.AsyncConnectionPool(
@@ -138,6 +144,9 @@ class HttpClient:
             return await self._total(flight, self._send(client, flight, method, path, headers, body))
         finally:
             await client.aclose()
+
+    def _also_allowed(self, gate: Gate) -> Gate:
+        return lambda: self._allowed() and gate()
 
     async def close(self) -> None:
         """Close the shared connections, once what is on its way over them is answered."""
@@ -248,7 +257,7 @@ class _Flight:
         elif event == "http11.send_request_headers.started":
             # The last line before the first byte: a process that was frozen until now must not send.
             if not self._gate():
-                raise httpcore.WriteTimeout("the send window was over before the first byte")
+                raise httpcore.WriteTimeout("the send window or the Lease was over before the first byte")
             self.sent = True
         elif event == "http11.receive_response_body.complete":
             self._linger(reset=False)
@@ -275,7 +284,7 @@ def _socket_of(stream: httpcore.AsyncNetworkStream) -> socket.socket:
 def _check(headers: Mapping[str, str], gate: Gate) -> None:
     """Raise NotSent where this cannot be sent; a header's value stands in no message, because it may be the token."""
     if not gate():
-        raise Unasked("the send window was over")
+        raise Unasked("the send window was over, or this replica does not lead")
     for name, value in headers.items():
         if not _FIELD_VALUE.fullmatch(value):
             raise NotSent(f"the header {name} would hold a character that HTTP does not carry, such as a line break")

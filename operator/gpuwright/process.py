@@ -23,6 +23,7 @@ from gpuwright.telemetry import Metrics
 
 DRAIN_SECONDS = 45.0
 RESYNC_SECONDS = (300.0, 600.0)
+LIST_AGAIN_SECONDS = 1.0  # when the list of a replica that takes over was not answered
 DEAF_SECONDS = 900.0  # neither an event nor a resync for this long: the process is ill
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Phase:
-    """Where the process is in its life; shared with those who must not begin anything after its end has begun."""
+    """Where the process is in its life; shared with those who must not begin anything after its end has begun.
+
+    `synced`: all objects were listed once. `leading`: it acts on what it sees; before that it stands by.
+    """
 
     synced: bool = False
+    leading: bool = False
     stopping: bool = False
     heard: float = 0.0
 
@@ -106,12 +111,15 @@ class Operator:
         known = self._cache.remove(kind, body)
         if known is None:
             return False
-        if kind == INSTANCES.kind:
+        # Whoever stands by cannot tell what the leader let go from what was torn away, and has no say in it.
+        if kind == INSTANCES.kind and self._phase.leading:
             self._vanished.gone(known)
         self._changed(key)
         return True
 
     def _changed(self, key: Key) -> None:
+        if not self._phase.leading:
+            return
         if key.kind != INSTANCES.kind:
             for instance in self._index.of(key):
                 self.engine.mark(instance)
@@ -124,7 +132,7 @@ class Operator:
         self._cache.listen_to_replacements(self._replaced)
 
     def _replaced(self, kind: str, body: Mapping[str, Any]) -> None:
-        if kind == INSTANCES.kind:
+        if kind == INSTANCES.kind and self._phase.leading:
             self._vanished.gone(body)
 
     def _keep_index(self, key: Key) -> None:
@@ -135,19 +143,34 @@ class Operator:
         after = self._index.get(key)
         # A provider whose first user has come, or whose last has gone, has something to do.
         users = (before.refs if before else frozenset()) ^ (after.refs if after else frozenset())
-        for provider in users if self._phase.synced else ():
+        for provider in users if self._phase.leading else ():
             self.engine.mark(provider)
 
-    def start(self) -> None:
-        """Begin to work on what the first list showed; resync and send Events in the background."""
+    def stand_by(self) -> None:
+        """Keep up with what the first list showed, and do nothing about it; resync in the background."""
         self._phase.synced = True
+        self._tasks.append(asyncio.create_task(self._resync_for_ever(), name="resync"))
+
+    async def list_live(self) -> None:
+        """List all objects until that is answered: what the last leader did may not have come by the watch yet."""
+        while True:
+            try:
+                await self.resync()
+            except ApiError as error:
+                log.warning("the list before the work was not answered", extra={"error": str(error)})
+                await asyncio.sleep(LIST_AGAIN_SECONDS)
+            else:
+                return
+
+    def start(self) -> None:
+        """Begin to work on what was listed; send Events in the background."""
+        if not self._phase.synced:
+            self.stand_by()
+        self._phase.leading = True
         for resource in OURS:
             for key, _body in self._cache.of_kind(resource.kind):
                 self.engine.mark(key)
-        self._tasks = [
-            asyncio.create_task(self._resync_for_ever(), name="resync"),
-            asyncio.create_task(self._recorder.run(), name="events"),
-        ]
+        self._tasks.append(asyncio.create_task(self._recorder.run(), name="events"))
 
     def watchable(self) -> tuple[Resource, ...]:
         """Return the kinds that the first resync was allowed to list. A right given later needs a new start."""
@@ -183,7 +206,8 @@ class Operator:
         return seen
 
     def _corrected(self, key: Key) -> None:
-        if self._phase.synced:
+        # What a replica finds that takes over is no event that a watch has missed: that is only a little behind.
+        if self._phase.leading:
             self._metrics.resync_corrections.inc()
             self._changed(key)
 

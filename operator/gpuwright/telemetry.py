@@ -186,6 +186,16 @@ class Metrics:
         self.events_dropped = Counter(
             "gpuwright_events_folded_total", "Events folded into another one's count.", registry=self.registry
         )
+        self.leader = Gauge(
+            "gpuwright_leader",
+            "1 in the replica that acts, 0 in one that stands by. Metrics of machines and providers are the leader's.",
+            registry=self.registry,
+        )
+        self.lease_transitions = Gauge(
+            "gpuwright_lease_transitions",
+            "How often the Lease has gone from one replica to another, as this replica has read it last.",
+            registry=self.registry,
+        )
         self.build = Gauge(
             "gpuwright_build_info", "Always 1; the version is in the label.", ["version"], registry=self.registry
         )

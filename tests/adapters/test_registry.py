@@ -1,13 +1,16 @@
 """One line for each kind of provider, and nothing of one forgotten."""
 
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from tests.adapters.raw_server import RawServer
 
-from gpuwright.adapters.contract import Unbuildable
+from gpuwright.adapters.contract import NotAsked, Unbuildable
 from gpuwright.adapters.registry import KINDS, AdapterContext
 from gpuwright.model.addresses import AddressPolicy
+from gpuwright.model.errors import Blind
 from gpuwright.model.provider_spec import ProviderSpec, ProviderType
 
 BAD_PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
@@ -48,6 +51,20 @@ def test_a_spec_that_its_schema_accepts_but_nobody_can_use_says_what_to_mend(
 ) -> None:
     with pytest.raises(Unbuildable, match=f"spec.gateway: .*{words}"):
         KINDS[ProviderType.GATEWAY].make(a_spec(**gateway), CONTEXT)
+
+
+async def test_an_adapter_of_a_replica_that_does_not_lead_calls_nobody() -> None:
+    async with RawServer() as server:
+        adapter = KINDS[ProviderType.GATEWAY].make(a_spec(endpoint=server.url), replace(CONTEXT, allowed=lambda: False))
+        for call in (adapter.probe(), adapter.list(), adapter.look("a", lambda: True)):
+            with pytest.raises(Blind):
+                await call
+        with pytest.raises(NotAsked):
+            await adapter.delete("a", lambda: True)
+        with pytest.raises(NotAsked):
+            await adapter.power("a", on=True, gate=lambda: True)
+        assert server.is_untouched()
+        await adapter.close()
 
 
 def test_the_secret_is_in_no_repr() -> None:

@@ -9,7 +9,17 @@ import pytest
 from aiohttp import web
 from tests.adapters.raw_server import RawServer, answer_bytes, closed_port
 
-from gpuwright.kube.client import ApiError, Conflict, Connection, Forbidden, Invalid, KubeClient, NoAnswer, NotFound
+from gpuwright.kube.client import (
+    ApiError,
+    Conflict,
+    Connection,
+    Forbidden,
+    Invalid,
+    KubeClient,
+    NoAnswer,
+    NotFound,
+    NotLeading,
+)
 from gpuwright.model.resources import CLUSTER_PROVIDERS, EVENTS, INSTANCES, SECRETS
 from gpuwright.telemetry import Metrics
 
@@ -281,3 +291,34 @@ def _connection(url: str) -> Connection:
 def _counted(metrics: Metrics, code: str, method: str) -> float:
     labels = {"code": code, "method": method}
     return metrics.registry.get_sample_value("rest_client_requests_total", labels) or 0.0
+
+
+class TestTheGate:
+    @pytest.mark.parametrize("verb", ["patch", "patch of status", "post"])
+    async def test_that_is_closed_keeps_writes_in(self, api: Api, verb: str) -> None:
+        async with KubeClient(_connection(api.url), api.metrics, may_write=lambda: False) as client:
+            with pytest.raises(NotLeading, match="this replica does not lead"):
+                await VERBS[verb](client)
+            assert api.asked == []
+            await client.get(INSTANCES, "team-a", "trainer-0")
+            assert len(api.asked) == 1, "reads change nothing"
+
+    async def test_that_closes_while_a_write_waits_for_a_connection_lets_no_byte_out(self) -> None:
+        is_open = True
+        async with (
+            RawServer() as server,
+            KubeClient(_connection(server.url), Metrics(), limit=1, may_write=lambda: is_open) as client,
+        ):
+            first = asyncio.ensure_future(VERBS["get"](client))
+            peer = await server.accept()
+            await peer.read_request()
+            write = asyncio.ensure_future(VERBS["patch"](client))
+            await asyncio.sleep(0.05)
+            is_open = False
+            await peer.answer(200, {})
+            await first
+            with pytest.raises(NotLeading):
+                await write
+            assert await peer.ending() == "closed"
+            assert peer.received == b""
+            assert server.is_untouched()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gpuwright.adapters.contract import Adapter, Unbuildable
+from gpuwright.adapters.contract import Adapter, Gate, Unbuildable
 from gpuwright.adapters.gateway import Gateway, GatewayCredentials
 from gpuwright.http_client import BadEndpoint, Endpoint, HttpClient
 from gpuwright.model.addresses import AddressPolicy
@@ -13,12 +13,16 @@ from gpuwright.model.provider_spec import ProviderSpec, ProviderType
 
 @dataclass(frozen=True, slots=True)
 class AdapterContext:
-    """What every adapter is made from, beside its spec. `secret` is the credentials' value, and kept out of repr."""
+    """What every adapter is made from, beside its spec. `secret` is the credentials' value, and kept out of repr.
+
+    `allowed` is asked right before the first byte of every call, reads too; False means: send nothing.
+    """
 
     secret: str
     cluster: str
     policy: AddressPolicy
     promises: bool
+    allowed: Gate = lambda: True
 
     def __repr__(self) -> str:
         return f"AdapterContext(cluster={self.cluster!r})"
@@ -45,7 +49,7 @@ def _gateway(spec: ProviderSpec, context: AdapterContext) -> Gateway:
         ca_bundle=spec.gateway.ca_bundle,
     )
     try:
-        http = HttpClient(endpoint)
+        http = HttpClient(endpoint, context.allowed)
     except BadEndpoint as error:
         raise Unbuildable(f"spec.gateway: {error}") from error
     credentials = GatewayCredentials(context.secret)

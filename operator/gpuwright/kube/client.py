@@ -16,6 +16,7 @@ from gpuwright.model.resources import Resource
 from gpuwright.telemetry import Metrics
 
 PAGE = 500  # objects a list page
+READS = frozenset({"GET"})
 MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -45,6 +46,10 @@ class Forbidden(ApiError):
     """401 or 403: the operator's account lacks a right; the message names it."""
 
 
+class NotLeading(ApiError):
+    """Nothing was sent: this process does not hold the Lease, or not any more."""
+
+
 class NoAnswer(ApiError):
     """Anything else, or no answer at all: a write counts as not made, but may have been. Read live before going on."""
 
@@ -65,15 +70,28 @@ class KubeClient:
     """One session to the API server. Use as an async context manager."""
 
     def __init__(
-        self, connection: Connection, metrics: Metrics, *, limit: int = 32, timeout_seconds: float = 20
+        self,
+        connection: Connection,
+        metrics: Metrics,
+        *,
+        limit: int = 32,
+        timeout_seconds: float = 20,
+        may_write: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`may_write` is asked right before the first byte of a write leaves; False means: send nothing."""
         self._connection = connection
+        self._may_write = may_write
         # Put in front as it is: behind a proxy an API server has a path, which joining URLs would drop.
         self._server = connection.server.rstrip("/")
         self._metrics = metrics
         connector = aiohttp.TCPConnector(limit=limit, ssl=connection.context or True)
+        # In spite of its name it is called before a byte of the request leaves, and after all waiting for a
+        # connection (aiohttp 3.14, http_writer.py:StreamWriter.write_headers); what it raises goes to the caller.
+        gate = aiohttp.TraceConfig()
+        gate.on_request_headers_sent.append(self._gate)
         self._session = aiohttp.ClientSession(
             connector=connector,
+            trace_configs=[gate],
             timeout=aiohttp.ClientTimeout(total=timeout_seconds),
             headers={"accept": "application/json", "user-agent": "gpuwright"},
         )
@@ -117,6 +135,12 @@ class KubeClient:
     async def post(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Create an object. Raises ApiError."""
         return await self._request("POST", resource.path(namespace), body=body)
+
+    async def _gate(
+        self, _session: aiohttp.ClientSession, _context: object, request: aiohttp.TraceRequestHeadersSentParams
+    ) -> None:
+        if request.method not in READS and not self._may_write():
+            raise NotLeading(f"{request.method} {request.url.path}: not sent, because this replica does not lead")
 
     async def _request(
         self,

@@ -34,6 +34,7 @@ CLUSTER_PROVIDERS = Resource(GROUP, VERSION, "clustercomputeproviders", "Cluster
 SECRETS = Resource("", "v1", "secrets", "Secret")
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 
 OURS = (INSTANCES, PROVIDERS, CLUSTER_PROVIDERS)
 BY_KIND: Mapping[str, Resource] = {resource.kind: resource for resource in OURS}

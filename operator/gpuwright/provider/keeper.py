@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gpuwright.adapters.contract import Unbuildable
+from gpuwright.adapters.contract import Gate, Unbuildable
 from gpuwright.adapters.registry import KINDS, AdapterContext
 from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import Forbidden, KubeClient, NotFound
@@ -35,10 +35,13 @@ class Keeper:
         allowed: tuple[Network, ...],
         secret_finalizers: bool,
         watched: Sequence[str],
+        allowed_to_call: Gate = lambda: True,
     ) -> None:
+        """`allowed_to_call` is the gate of all adapters that are made here."""
         self._client = client
         self._cache = cache
         self._index = index
+        self._allowed_to_call = allowed_to_call
         self._cluster = cluster
         self._namespace = namespace
         self._allowed = allowed
@@ -72,7 +75,7 @@ class Keeper:
         credentials.rejected, credentials.checked = "", False
         policy = AddressPolicy(self._allowed, private=account.key.kind == CLUSTER_PROVIDERS.kind)
         kind = KINDS[spec.type]
-        context = AdapterContext(value, self._cluster, policy, account.promises)
+        context = AdapterContext(value, self._cluster, policy, account.promises, self._allowed_to_call)
         try:
             account.adapter = kind.make(spec, context)
         except Unbuildable as error:
