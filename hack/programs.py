@@ -1,6 +1,6 @@
 """Run a program that checks things and that no test imports: found on PATH, or made once and kept in your home's cache.
 
-`python hack/programs.py promtool check rules FILE` runs one; `--make promtool actionlint` only sees that they are there.
+`python hack/programs.py promtool check rules FILE` runs one; `--make promtool actionlint` only sees they are there.
 Programs in Go are built from what `hack/NAME/go.mod` pins. Those in Python, and those that come as a wheel, live in one
 environment, installed from requirements/tools.txt with hashes.
 """
@@ -84,7 +84,7 @@ def find_made(name: str) -> Path:
     """Return a program without making it, for a caller that has no minutes to spare. Raises ProgramMissingError."""
     found = find(name, Places.of_environment(os.environ))
     if found is None:
-        raise ProgramMissingError(f"{name}: not found; `python hack/programs.py --make {name}` makes it once")
+        raise ProgramMissingError(f"{name}: not found; `make programs` makes it once")
     return found
 
 
