@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.campaign import publish
 from tests.campaign.outcome import Outcome
 
-LEVELS = ("L0", "L1", "L3", "L5", "L6")
+LEVELS = ("L0", "L1", "L3", "L4", "L5", "L6")
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "build" / "campaign" / "campaign.json"
 PUBLISHED = ROOT / "docs" / "campaign.json"

@@ -6,7 +6,7 @@ from contextvars import Context, ContextVar, copy_context
 from typing import Any, Protocol
 
 from gpuwright.__main__ import _Assembly
-from gpuwright.kube.client import KubeClient
+from gpuwright.kube.client import ApiError, KubeClient
 from gpuwright.model.clock import Clock
 from gpuwright.model.resources import OURS
 from gpuwright.settings import parse_settings
@@ -25,6 +25,9 @@ class Api(Protocol):
 
     async def request(self, process: "Process", method: str, path: str, **rest: Any) -> dict[str, Any]:
         """Return the answer to a request. Raises ApiError."""
+
+    def crash(self, process: "Process") -> None:
+        """Let a process die; another one follows."""
 
     def bodies(self) -> list[tuple[str, dict[str, Any]]]:
         """Return kind and body of all objects of ours: the list that a watch begins with."""
@@ -72,7 +75,11 @@ class Process:
     async def _run(self) -> None:
         """Do what _Assembly.run does, but for the HTTP server and kopf, whose watch begins with a list."""
         operator = self._assembly._operator
-        await operator.resync()
+        try:
+            await operator.resync()
+        except ApiError:
+            self._api.crash(self)  # __main__ ends with 1, and is started again
+            return
         self._assembly._check_cluster()
         operator.start()
         self._watches = True

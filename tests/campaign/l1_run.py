@@ -48,7 +48,7 @@ def run_once(
     """Return what a run has led to; compared with the undisturbed one where that is given."""
     with asyncio.Runner(loop_factory=WorkingLoop) as runner:
         world = runner.run(_played(workflow, traits, plan, seed, reference))
-    broken = broken_by(world.trace) + _defects(world)
+    broken = broken_by(world.trace) + defects(world)
     if reference is not None:
         broken += [("I16", words) for words in reference.differences(world.trace, counts)]
     return Ran(world, tuple(broken))
@@ -95,7 +95,7 @@ def _is_at_rest(world: World, reference: Reference | None) -> bool:
     return reference is None or reference.is_reached(world.scene)
 
 
-def _defects(world: World) -> list[tuple[str, str]]:
+def defects(world: World) -> list[tuple[str, str]]:
     """Return passes that raised what no provider and no API server can cause."""
     said = [event for event in world.trace.events if isinstance(event, Logged) and "a pass failed" in event.text]
     found = [event for event in said if any(f"\n{name}" in event.text for name in _DEFECTS)]
