@@ -54,10 +54,10 @@ def manifests() -> list[dict[str, Any]]:
 
 
 def rules() -> list[dict[str, Any]]:
-    """Return the rules of the block's only ClusterRole."""
-    (role,) = [found for found in manifests() if found["kind"] == "ClusterRole"]
-    found: list[dict[str, Any]] = role["rules"]
-    return found
+    """Return the rules of the block's ClusterRole, and of its Role for the Lease."""
+    roles = [found for found in manifests() if found["kind"] in {"ClusterRole", "Role"}]
+    assert len(roles) == 2
+    return [rule for role in roles for rule in role["rules"]]
 
 
 def granted() -> set[Right]:
@@ -130,9 +130,9 @@ def ours(kind: str, name: str, namespace: str | None, spec: dict[str, Any]) -> d
 
 @contextlib.contextmanager
 def operator(kubeconfig: Path, namespace: str, log: Path) -> Iterator[None]:
-    """Run the operator as whom this kubeconfig names, in one namespace that is also its own."""
+    """Run the operator as whom this kubeconfig names; it watches one namespace, and has its Lease in its own."""
     command = [sys.executable, "-m", "gpuwright", "--http-bind", "127.0.0.1:0", "--allow-endpoint-cidr", "127.0.0.0/8"]
-    command += ["--watch-namespace", namespace, "--namespace", namespace]
+    command += ["--watch-namespace", namespace, "--namespace", ACCOUNT[0]]
     with log.open("wb") as output:
         child = subprocess.Popen(
             command, env=os.environ | {"KUBECONFIG": str(kubeconfig)}, stdout=output, stderr=output
@@ -181,6 +181,8 @@ def requests(control_plane: ControlPlane, namespace: str, gateway: GatewayProces
     kubectl = control_plane.kubectl
     applied = kubectl("apply", "-f", "-", input=yaml.safe_dump_all(manifests()))
     assert applied.returncode == 0, applied.stderr
+    shared = of("v1", "Secret", "gateway-token", ACCOUNT[0], stringData={"token": gateway.token})
+    assert kubectl("apply", "-f", "-", input=yaml.safe_dump(shared)).returncode == 0
     kubectl("label", "namespace", namespace, "gpu=true")
     offset = control_plane.audit_log.stat().st_size
     log = tmp_path / "operator.log"
