@@ -30,6 +30,11 @@ WRITTEN_HERE = (
     "metrics.md",
     "operations.md",
     "adding-a-provider.md",
+    "index.md",
+    "quickstart.md",
+    "concepts.md",
+    "api.md",
+    "runbooks.md",
 )
 YAML_BLOCKS = [block for found in PAGES for block in found.blocks if block.language == "yaml"]
 JSON_BLOCKS = [block for found in PAGES for block in found.blocks if block.language == "json"]

@@ -75,7 +75,8 @@ def test_an_alert_has_a_severity_and_words(rule: Rule) -> None:
 @each_rule
 def test_an_alert_links_to_its_section(rule: Rule) -> None:
     site, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-    assert site == f"{yaml.safe_load((ROOT / 'mkdocs.yml').read_text())['site_url']}runbooks/"
+    assert f"site_url: {site.removesuffix('runbooks/')}\n" in (ROOT / "mkdocs.yml").read_text()
+    assert site.endswith("/runbooks/")
     assert anchor == name_of(rule).lower()
     assert anchor in page("runbooks.md").anchors
 
