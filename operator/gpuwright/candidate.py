@@ -57,12 +57,16 @@ class Candidate:
         self._operator.start()
 
     async def drain(self) -> None:
-        """Strive for nothing any more, and finish what is in flight; the Lease is renewed meanwhile."""
+        """Strive for nothing any more, finish what is in flight, and give the Lease back, which is renewed until then.
+
+        At once, because kopf takes its time after its cleanup: five seconds where a task runs that is not its own.
+        """
         await _ended(self._standing)
         await self._operator.drain()
+        await self.release()
 
     async def release(self) -> None:
-        """Give the Lease back; nothing leaves this process any more."""
+        """Give the Lease back, if that was not done before; nothing leaves this process any more."""
         await _ended(self._standing)
         if self._leadership is not None:
             await self._leadership.release()
