@@ -81,6 +81,11 @@ bench-kill: $(READY)  ## 20 SIGKILLs in bursts of 200; fails if a machine is dou
 	@$(BIN)/gpuwright-sandbox tools
 	@$(BIN)/gpuwright-sandbox bench kill $(ARGS)
 
+.PHONY: bench-takeover
+bench-takeover: $(READY)  ## end the leader of two replicas in bursts of 100; how long nobody leads (about 6 minutes)
+	@$(BIN)/gpuwright-sandbox tools
+	@$(BIN)/gpuwright-sandbox bench takeover $(ARGS)
+
 .PHONY: record
 record: $(READY)  ## record the picture of the demo, docs/demo.svg
 	@$(BIN)/gpuwright-sandbox demo --record docs/demo.svg

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gpuwright_sandbox.bench import budgets, facts, kill, results, size, tables, venv
+from gpuwright_sandbox.bench import budgets, facts, kill, results, size, tables, takeover, venv
 from gpuwright_sandbox.bench.errors import BenchError
 from gpuwright_sandbox.controlplane.binaries import Places, find_all
 from gpuwright_sandbox.controlplane.errors import ControlPlaneError
@@ -18,6 +18,7 @@ from gpuwright_sandbox.gateway.process import GatewayProcessError
 
 SIZE_FILE = venv.BUILD / "bench.json"
 KILL_FILE = venv.BUILD / "bench-kill.json"
+TAKEOVER_FILE = venv.BUILD / "bench-takeover.json"
 _SEEDS = 2**31
 _COMPLAINTS_SHOWN = 5
 _COMPLAINT_LENGTH = 300
@@ -31,8 +32,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the two benchmarks; each sets `measure`."""
-    benchmarks = parser.add_subparsers(required=True, metavar="size|kill")
+    """Add the benchmarks; each sets `measure`."""
+    benchmarks = parser.add_subparsers(required=True, metavar="size|kill|takeover")
     sized = benchmarks.add_parser("size", help="create, idle, restart and delete N instances, for several N")
     sized.add_argument("--sizes", type=sizes, default=(100, 500, 1000), metavar="N,N", help="default: 100,500,1000")
     sized.set_defaults(measure=measure_sizes)
@@ -41,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     killed.add_argument("--burst", type=int, default=200, metavar="N", help="instances a round (default: 200)")
     killed.add_argument("--seed", type=int, help="of the moments of the kills (default: a new one, which is printed)")
     killed.set_defaults(measure=measure_kills)
+    taken = benchmarks.add_parser("takeover", help="end the leader of two replicas in bursts, again and again")
+    taken.add_argument("--rounds", type=int, default=3, help="of each kind of end (default: 3)")
+    taken.add_argument("--burst", type=int, default=100, metavar="N", help="instances a round (default: 100)")
+    taken.add_argument("--seed", type=int, help="of the moments of the ends (default: a new one, which is printed)")
+    taken.set_defaults(measure=measure_takeovers)
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -101,6 +107,25 @@ def measure_kills(arguments: argparse.Namespace) -> int:
     tables.show("in all", budgets.HEADER, [row.cells() for row in rows], sys.stdout)
     _complain(done.complaints)
     print(f"\nall of it: {KILL_FILE}")
+    return 0 if done.promise_kept else 1
+
+
+def measure_takeovers(arguments: argparse.Namespace) -> int:
+    """Measure the rounds, print them and keep them in build/bench-takeover.json; 1 unless the promise was kept."""
+    place = _place()
+    seed = random.randrange(_SEEDS) if arguments.seed is None else arguments.seed
+    plan = takeover.Plan(rounds=arguments.rounds, burst=arguments.burst, seed=seed)
+    print(f"seed {seed}", flush=True)
+    surroundings = facts.gather(place.binaries, place.command[0])
+    done = asyncio.run(takeover.run(plan, place.binaries, place.command))
+    results.merge(
+        TAKEOVER_FILE, "takeover", {"facts": surroundings, "setting": takeover.SETTING, "plan": plan, "run": done}
+    )
+    title = f"two replicas, bursts of {plan.burst}, seed {seed}, load {_loads(surroundings)}"
+    tables.show(title, takeover.HEADER, [one.cells() for one in done.rounds], sys.stdout)
+    tables.show("without a leader", takeover.SUMMARY_HEADER, done.summary(), sys.stdout)
+    _complain(done.complaints)
+    print(f"\nall of it: {TAKEOVER_FILE}")
     return 0 if done.promise_kept else 1
 
 

@@ -146,7 +146,7 @@ async def _round(stage: Stage, names: Sequence[str], delay: float) -> Round:
     )
     ready = time.monotonic() - began
     ownerless = len(strangers(await stage.driver.instances(), _of_round(stage.gateway.live_machines(), known)))
-    leaked = await _delete_all(stage, names, known)
+    leaked = await delete_all(stage, names, known)
     peaks = [count["peak"] for uid, count in stage.gateway.owners().items() if uid not in known]
     return Round(
         killed_after=delay,
@@ -160,7 +160,7 @@ async def _round(stage: Stage, names: Sequence[str], delay: float) -> Round:
     )
 
 
-async def _delete_all(stage: Stage, names: Sequence[str], known: set[str]) -> int:
+async def delete_all(stage: Stage, names: Sequence[str], known: set[str]) -> int:
     """Delete all objects, wait, and return how many machines live on."""
     seen = stage.driver.seen
     await stage.driver.delete_all(names)

@@ -28,23 +28,32 @@ _LOOK_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How one run is set up: the provider's spec beside its endpoint, and the gateway's settings."""
+    """How one run is set up: the provider's spec beside its endpoint, and the gateway's settings.
+
+    `replicas`: with two of them there is an election.
+    """
 
     name: str
     provider: Mapping[str, Json]
     gateway: Mapping[str, Json]
     audit: bool = True
+    replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What runs."""
+    """What runs. `subjects` are all replicas, the one that was started first in front."""
 
     plane: ControlPlane
     gateway: GatewayProcess
-    subject: Subject
+    subjects: tuple[Subject, ...]
     driver: Driver
     audit: AuditTail
+
+    @property
+    def subject(self) -> Subject:
+        """The only replica, or the first one."""
+        return self.subjects[0]
 
 
 @asynccontextmanager
@@ -62,15 +71,26 @@ async def staged(setting: Setting, binaries: Binaries, command: Sequence[str]) -
             # As the peer was: in system:masters, so that priority and fairness holds nobody back.
             identity = plane.kubeconfig(USER, ("system:masters",))
             environment = venv.environment(identity, venv.copy_code(Path(folder)))
-            subject = Subject(command, environment, venv.BUILD / "bench-logs" / f"{setting.name}.log")
+            subjects = _subjects(setting, command, environment)
             audit = AuditTail(plane.audit_log, USER)
             try:
                 async with driver.opened(plane.admin_kubeconfig(), NAMESPACE) as opened:
-                    subject.start()
+                    for subject in subjects:
+                        subject.start()
                     await _provider_ready(opened)
-                    yield Stage(plane, gateway, subject, opened, audit)
+                    yield Stage(plane, gateway, subjects, opened, audit)
             finally:
-                subject.stop()
+                for subject in subjects:
+                    subject.stop()
+
+
+def _subjects(setting: Setting, command: Sequence[str], environment: Mapping[str, str]) -> tuple[Subject, ...]:
+    logs = venv.BUILD / "bench-logs"
+    if setting.replicas == 1:
+        return (Subject(command, environment, logs / f"{setting.name}.log"),)
+    election = ("--leader-elect", "--namespace", NAMESPACE)
+    paths = (logs / f"{setting.name}-{number}.log" for number in range(1, setting.replicas + 1))
+    return tuple(Subject(command, environment, path, election) for path in paths)
 
 
 def surroundings(gateway: GatewayProcess, provider: Mapping[str, Json]) -> tuple[Body, ...]:

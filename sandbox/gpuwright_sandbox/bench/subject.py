@@ -30,12 +30,19 @@ class Subject:
         command: a Python with its options, such as `(python, "-X", "importtime")`; `-m gpuwright` and flags follow.
         environment: the environment variables of the process, all of them.
         log: made anew.
+        election: the flags that say whether there is one.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        election: Sequence[str] = ("--no-leader-elect",),
+    ) -> None:
         self.log = log
         self._port = next(port for port in random.sample(_PORTS, len(_PORTS)) if is_free(port))
-        flags = ["--no-leader-elect", "--http-bind", f"{LOOPBACK}:{self._port}"]
+        flags = [*election, "--http-bind", f"{LOOPBACK}:{self._port}"]
         flags += ["--allow-endpoint-cidr", "127.0.0.0/8", "--log-format", "json"]
         self._command = (*command, "-m", "gpuwright", *flags)
         self._environment = environment
@@ -69,6 +76,31 @@ class Subject:
         """End it at once (SIGKILL)."""
         self._end(signal.SIGKILL)
 
+    def ask_to_end(self) -> None:
+        """Send SIGTERM and return at once."""
+        self._running().send_signal(signal.SIGTERM)
+
+    def strike(self) -> None:
+        """Send SIGKILL and return at once."""
+        self._running().send_signal(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stop it where it stands (SIGSTOP)."""
+        self._running().send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on (SIGCONT)."""
+        self._running().send_signal(signal.SIGCONT)
+
+    def wait(self) -> int:
+        """Return its exit code once it has ended by itself. Raises BenchError after a minute."""
+        try:
+            code = self._running().wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise BenchError(f"the operator did not end:\n{self.log.read_text()[-3000:]}") from None
+        self.stop()
+        return code
+
     def stop(self) -> None:
         """End it in good order (SIGTERM), or at once when that takes over a minute; nothing when none runs."""
         self._end(signal.SIGTERM)
@@ -87,6 +119,10 @@ class Subject:
     def is_ready(self) -> bool:
         """Return whether /readyz says so, now."""
         return self._ask("/readyz")[0] == 200
+
+    def leads(self) -> bool:
+        """Return whether it says that it leads, now."""
+        return "\ngpuwright_leader 1.0\n" in self.metrics()
 
     def metrics(self) -> str:
         """Return what /metrics shows; empty when nothing answers."""
