@@ -24,7 +24,7 @@ def find_or_make(places: Places, out: TextIO) -> Binaries:
         BinariesMissingError: they cannot be made here; the message says what is missing.
     """
     if _missing(places)[0]:
-        with _alone(places.cache, out):
+        with alone(places.cache, out):
             # Another process may have made them while this one waited.
             missing, pins = _missing(places)
             _Maker(places, pins, out).make(missing)
@@ -86,13 +86,14 @@ class _Maker:
 
 
 @contextlib.contextmanager
-def _alone(cache: Path, out: TextIO) -> Iterator[None]:
+def alone(cache: Path, out: TextIO) -> Iterator[None]:
+    """Hold the cache's lock: one process at a time makes programs there."""
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            out.write("waiting for another process that makes the control plane's programs\n")
+            out.write("waiting for another process that makes programs there\n")
             out.flush()
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -43,8 +43,8 @@ class Children:
         self._reaper = _spawn_reaper(self._directory)
         return killed
 
-    def spawn(self, name: str, command: Sequence[str], log: Path) -> None:
-        """Start a program in a session of its own, its output appended to the log.
+    def spawn(self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+        """Start a program in a session of its own, its output appended to the log; in its owner's environment or this.
 
         Raises:
             ControlPlaneError: one of that name runs already, or `open` was not called.
@@ -54,7 +54,12 @@ class Children:
         with log.open("ab") as output:
             # A session of its own keeps the terminal's Ctrl-C away: the owner stops its children in order.
             child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
         self._started[name] = (child, identity.identify(name, child.pid))
         self._record()
