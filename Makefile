@@ -26,6 +26,10 @@ $(READY): $(LOCKS)
 tools: $(READY)  ## find, download or build the control plane's programs (kept in your home's cache)
 	@$(BIN)/gpuwright-sandbox tools
 
+.PHONY: chart-tools
+chart-tools: $(READY)  ## find or build Helm 3, Helm 4 and kubeconform (kept in your home's cache)
+	@$(BIN)/gpuwright-sandbox chart-tools
+
 .PHONY: demo
 demo: $(READY)  ## show the main job on a real API server; KEEP=1 leaves it running
 	@$(BIN)/gpuwright-sandbox demo $(if $(KEEP),--keep) $(if $(PLAIN),--plain)
@@ -33,6 +37,7 @@ demo: $(READY)  ## show the main job on a real API server; KEEP=1 leaves it runn
 .PHONY: test
 test: $(READY)  ## run the tests: pure ones, and those on a real API server (about 12 minutes)
 	@$(BIN)/gpuwright-sandbox tools
+	@$(BIN)/gpuwright-sandbox chart-tools
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: e2e
@@ -56,11 +61,18 @@ check: $(READY)  ## formats, lints, types, import contracts, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python hack/crds.py --check
+	@$(BIN)/python hack/helm_manifests.py --check
 	@$(BIN)/python hack/reference.py --check
 
 .PHONY: crds
-crds: $(READY)  ## write crds/ from the models
+crds: $(READY)  ## write crds/, and the copies in charts/ and deploy/, from the models
 	@$(BIN)/python hack/crds.py
+	@$(BIN)/python hack/helm_manifests.py
+
+.PHONY: manifests
+manifests: $(READY)  ## write deploy/ (install.yaml and a kustomize base) from the chart
+	@$(BIN)/gpuwright-sandbox chart-tools
+	@$(BIN)/python hack/helm_manifests.py
 
 .PHONY: reference
 reference: $(READY)  ## write the generated parts of docs/metrics.md and docs/operations.md
