@@ -48,7 +48,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--watch-namespace", action="append", metavar="NAME", help="watch only this namespace; repeatable"
     )
-    made.add_argument("--namespace", metavar="NAME", help="the operator's own namespace: Secrets of cluster providers")
+    made.add_argument(
+        "--namespace", metavar="NAME", help="the operator's own namespace: its Lease, and Secrets of cluster providers"
+    )
     made.add_argument(
         "--leader-elect", action=argparse.BooleanOptionalAction, default=None, help="one replica acts, others stand by"
     )

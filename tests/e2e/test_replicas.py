@@ -126,6 +126,9 @@ def test_the_standby_is_ready_and_touches_nothing(pair: Pair, looked_after: Worl
     instance.wait_gone()
     assert pair.standby.audit.writes() == []
     assert pair.standby.metric("gpuwright_possible_leaks_total") == 0, "what the leader let go was not torn away"
+    assert pair.standby.terminate() == 0
+    assert pair.standby.audit.writes() == [], "who never led has nothing to give back"
+    assert pair.leader.leads
 
 
 def test_a_clean_stop_hands_over_in_a_moment(pair: Pair, looked_after: World, home: str) -> None:
