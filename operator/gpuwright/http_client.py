@@ -11,7 +11,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
@@ -61,11 +61,12 @@ class Interrupted(CallFailed):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer. `json` is None where the body is no JSON."""
+    """A complete answer. `json` is None where the body is no JSON, `content` where it is larger than MAX_BODY."""
 
     status: int
     headers: Mapping[str, str]
     json: Any
+    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +182,10 @@ class HttpClient:
         headers: Mapping[str, str],
         body: Any,
     ) -> Answer:
-        content = None if body is None else orjson.dumps(body)
-        kind = {} if body is None else {"content-type": "application/json"}
+        # Bytes go as they are, under the content type of their caller.
+        plain = body is None or isinstance(body, bytes)
+        content = body if plain else orjson.dumps(body)
+        kind = {} if plain else {"content-type": "application/json"}
         request = client.build_request(
             method,
             path,
@@ -194,7 +197,8 @@ class HttpClient:
         try:
             response = await client.send(request, stream=True)
             try:
-                return Answer(response.status_code, response.headers, await _json_body(response))
+                received = await _body(response)
+                return Answer(response.status_code, response.headers, _json(received), received)
             finally:
                 await response.aclose()
         except (
@@ -225,7 +229,7 @@ def _failure(error: Exception, flight: "_Flight") -> CallFailed:
     return NotSent(words)
 
 
-async def _json_body(response: httpx.Response) -> Any:
+async def _body(response: httpx.Response) -> bytes | None:
     chunks = []
     size = 0
     async for chunk in response.aiter_bytes():
@@ -233,8 +237,14 @@ async def _json_body(response: httpx.Response) -> Any:
         if size > MAX_BODY:
             return None
         chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _json(content: bytes | None) -> Any:
+    if content is None:
+        return None
     try:
-        return orjson.loads(b"".join(chunks))
+        return orjson.loads(content)
     except orjson.JSONDecodeError:
         return None
 
