@@ -6,10 +6,9 @@ code.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
+from gpuwright.adapters.retry_after import DEFAULT_RETRY_AFTER, retry_after
 from gpuwright.http_client import Answer
 from gpuwright.model.conditions import Reason, cut
 from gpuwright.model.errors import NotCommitted, NotExecuted, Rejected, Throttled, Unauthenticated, Unknown
@@ -17,9 +16,6 @@ from gpuwright.model.machine import Machine, MachineState
 from gpuwright.model.provider_spec import GatewaySpec, PromisedOutcome
 
 NAME_CONFLICT = "name_conflict"
-
-MAX_RETRY_AFTER = 300.0  # seconds
-DEFAULT_RETRY_AFTER = 1.0
 
 STATES: Mapping[str, MachineState] = {
     "pending": MachineState.PENDING,
@@ -118,29 +114,6 @@ def raise_for_delete(refusal: Refusal) -> NoReturn:
     if refusal.shaped and refusal.status in {400, 402, 404, 422, 501}:
         raise Rejected(words, Reason.REQUEST_REJECTED)
     raise Unknown(words, unhealthy=refusal.status >= 500)
-
-
-def retry_after(value: str | None, date: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, 0 to 300; None without one, 1 where it cannot be read.
-
-    A moment is compared with the Date header of the same answer, so that no clock of ours comes into it (RFC 9110,
-    10.2.3).
-    """
-    if value is None:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), MAX_RETRY_AFTER)
-    try:
-        wait = (_moment(text) - _moment(date or "")).total_seconds()
-    except (ValueError, TypeError, OverflowError):
-        return DEFAULT_RETRY_AFTER
-    return min(max(wait, 0.0), MAX_RETRY_AFTER)
-
-
-def _moment(text: str) -> datetime:
-    moment = parsedate_to_datetime(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def holder(body: Any) -> Machine | None:
