@@ -11,6 +11,7 @@ from tests.adapters.contract import (
     MACHINE,
     BlindContract,
     Deed,
+    FailingContract,
     PowerContract,
     ReadingContract,
     TokenContract,
@@ -53,7 +54,7 @@ def _small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_client, "MAX_BODY", LARGEST_BODY)
 
 
-class TestFull(ReadingContract, PowerContract):
+class TestFull(ReadingContract, PowerContract, FailingContract):
     @pytest.fixture
     async def stage(self) -> AsyncIterator[GatewayStage]:
         async with GatewayStage() as stage:
