@@ -41,9 +41,15 @@ test: $(READY)  ## run the tests: pure ones, and those on a real API server (abo
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: e2e
-e2e: $(READY)  ## run the end-to-end tests only (about 6 minutes)
-	@$(BIN)/gpuwright-sandbox tools
-	@$(BIN)/pytest tests/e2e $(ARGS)
+e2e: $(READY)  ## run the end-to-end tests only (about 6 minutes); CONTEXT=name on a cluster of your own
+	@$(if $(CONTEXT),true,$(BIN)/gpuwright-sandbox tools)
+	@$(if $(CONTEXT),GPUWRIGHT_E2E_CONTEXT=$(CONTEXT)) $(BIN)/pytest tests/e2e $(if $(CONTEXT),-m 'not sandbox') $(ARGS)
+
+.PHONY: e2e-kind
+e2e-kind: $(READY)  ## the same on a fresh kind cluster; needs kind and a container runtime
+	@command -v kind > /dev/null || { echo "kind is not on PATH: see https://kind.sigs.k8s.io"; exit 1; }
+	@kind create cluster --name gpuwright-e2e --wait 120s
+	@trap 'kind delete cluster --name gpuwright-e2e' EXIT; $(MAKE) e2e CONTEXT=kind-gpuwright-e2e
 
 .PHONY: unit
 unit: $(READY)  ## run the tests that need no control plane

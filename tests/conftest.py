@@ -1,10 +1,12 @@
 """What several folders of tests share: a real control plane, and a namespace in it."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.e2e.context import CONTEXT, CurrentContext
 
 from gpuwright_sandbox.controlplane.plane import ControlPlane
 
@@ -13,8 +15,12 @@ _CRDS = Path(__file__).resolve().parents[1] / "crds"
 
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A control plane with the project's custom resources; it fails, and says how to get it, when nothing was built."""
-    with ControlPlane(tmp_path_factory.mktemp("control-plane")) as plane:
+    """A control plane with the project's custom resources; it fails, and says how to get it, when nothing was built.
+
+    Where the environment names a context, that cluster: `make e2e CONTEXT=...`.
+    """
+    directory, context = tmp_path_factory.mktemp("control-plane"), os.environ.get(CONTEXT)
+    with CurrentContext(directory, context) if context else ControlPlane(directory) as plane:
         plane.install_crds(_CRDS)
         yield plane
 

@@ -16,7 +16,7 @@ from gpuwright_sandbox.gateway.door import LOOPBACK, PortReservation, answers
 from gpuwright_sandbox.gateway.settings import DEFAULT_TOKEN
 from gpuwright_sandbox.gateway.shapes import Json, dump, parse
 
-START_SECONDS = 15.0
+START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 GLANCE_SECONDS = 0.01
 TIMEOUT_SECONDS = 10.0
