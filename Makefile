@@ -111,7 +111,7 @@ record: $(READY)  ## record the picture of the demo, docs/demo.svg
 .PHONY: lock
 lock: $(READY)  ## resolve requirements/ anew, with hashes
 	@$(BIN)/pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	@$(BIN)/uv pip compile pyproject.toml --extra ec2 --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --quiet -o requirements/runtime.txt
 	@$(BIN)/uv pip compile pyproject.toml sandbox/pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-package gpuwright-sandbox --no-emit-package gpuwright \

@@ -52,14 +52,28 @@ def walk(node: Node, at: str) -> Iterator[tuple[str, Node]]:
         yield from walk(node["additionalProperties"], f"{at}{{}}")
 
 
-def places(plural: str, name: str = "spec") -> dict[str, Node]:
+def every_place(plural: str, name: str = "spec") -> dict[str, Node]:
     """Return every place of spec or status."""
     return dict(walk(part(plural, name), name))
 
 
+OTHER_PROVIDERS = ("spec.ec2", "spec.machine.ec2")
+
+
+def places(plural: str, name: str = "spec") -> dict[str, Node]:
+    """Return every place but those of the blocks of providers that are no gateway.
+
+    This is what the campaign's L5 changes on a living operator: it has a gateway there, and no other provider.
+    """
+    found = every_place(plural, name)
+    return {
+        at: node for at, node in found.items() if not f"{at}.".startswith(tuple(f"{own}." for own in OTHER_PROVIDERS))
+    }
+
+
 def leaves(plural: str, name: str = "spec") -> list[str]:
     """Return the places that hold a value of their own."""
-    return [at for at, node in places(plural, name).items() if not node.get("properties") and "items" not in node]
+    return [at for at, node in every_place(plural, name).items() if not node.get("properties") and "items" not in node]
 
 
 Step = str | int
@@ -135,5 +149,8 @@ BASES = {
     "trainer-full": example("instance-full.yaml", "trainer-full"),
     "trainer-typed": example("instance-full.yaml", "trainer-typed"),
     "shared-gateway": example("cluster-provider.yaml", "shared-gateway"),
+    "trainer-ec2": example("ec2-instance.yaml", "trainer-ec2"),
+    "shared-ec2": example("ec2-cluster-provider.yaml", "shared-ec2"),
 }
-"""Manifests that have every field between them: the instances two ways of buying, the provider all of it."""
+"""Manifests that have every field between them: the instances two ways of buying, the provider all of it, and both for
+EC2."""

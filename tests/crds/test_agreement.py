@@ -16,7 +16,7 @@ from tests.crds.schema import (
     Manifest,
     Node,
     changed,
-    places,
+    every_place,
     put,
     steps_to,
 )
@@ -66,7 +66,7 @@ def near(at: str, node: Node) -> st.SearchStrategy[object]:
         return st.sampled_from([*node["enum"], node["enum"][0].lower(), ""])
     if "minimum" in node:
         return st.sampled_from([node["minimum"], node["maximum"]]).flatmap(lambda b: st.integers(b - 1, b + 1))
-    if at == "spec.gateway.endpoint":
+    if at in {"spec.gateway.endpoint", "spec.ec2.endpoint", "spec.ec2.stsEndpoint"}:
         return URLS
     if "x-kubernetes-int-or-string" in node:
         return AMOUNTS | st.integers()
@@ -77,7 +77,7 @@ def near(at: str, node: Node) -> st.SearchStrategy[object]:
 
 def edits(plural: str) -> st.SearchStrategy[tuple[str, object]]:
     """Return changes of one place: mostly another value near the mark or none, and sometimes anything."""
-    found = [(at, node) for at, node in places(plural).items() if at != "spec"]
+    found = [(at, node) for at, node in every_place(plural).items() if at != "spec"]
     return st.sampled_from(found).flatmap(
         lambda place: st.tuples(
             st.just(place[0]),
@@ -108,8 +108,8 @@ def refusal(model: type[ApiModel], spec: Manifest) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("plural", "model", "bases"),
     [
-        pytest.param(INSTANCES, InstanceSpec, ["trainer-full", "trainer-typed"], id="instance"),
-        pytest.param(CLUSTER_PROVIDERS, ClusterProviderSpec, ["shared-gateway"], id="provider"),
+        pytest.param(INSTANCES, InstanceSpec, ["trainer-full", "trainer-typed", "trainer-ec2"], id="instance"),
+        pytest.param(CLUSTER_PROVIDERS, ClusterProviderSpec, ["shared-gateway", "shared-ec2"], id="provider"),
     ],
 )
 def test_the_model_and_the_server_accept_the_same(

@@ -18,24 +18,40 @@ from tests.crds.schema import (
     Node,
     Step,
     changed,
-    places,
+    every_place,
     put,
     shown,
     steps_to,
 )
 from tests.crds.server import Server
 
+from gpuwright.model.ec2_spec import REGION_IS_FINAL
 from gpuwright.model.instance_spec import BOOTSTRAP_IS_FINAL, PROVIDER_IS_FINAL, TAGS_ARE_FINAL
 from gpuwright.model.machine_spec import MACHINE_IS_FINAL
-from gpuwright.model.provider_spec import ENDPOINT_IS_FINAL
+from gpuwright.model.provider_spec import ENDPOINT_IS_FINAL, TYPE_IS_FINAL
 
 pytestmark = pytest.mark.cluster
 
-FINAL = (PROVIDER_IS_FINAL, MACHINE_IS_FINAL, BOOTSTRAP_IS_FINAL, TAGS_ARE_FINAL, ENDPOINT_IS_FINAL)
+FINAL = (
+    PROVIDER_IS_FINAL,
+    MACHINE_IS_FINAL,
+    BOOTSTRAP_IS_FINAL,
+    TAGS_ARE_FINAL,
+    TYPE_IS_FINAL,
+    ENDPOINT_IS_FINAL,
+    REGION_IS_FINAL,
+)
 PEM = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----"
 
 TEXTS: dict[str, Callable[[int], str]] = {
     "spec.gateway.endpoint": lambda length: "https://".ljust(length, "a"),
+    "spec.ec2.endpoint": lambda length: "https://".ljust(length, "a"),
+    "spec.ec2.stsEndpoint": lambda length: "https://".ljust(length, "a"),
+    "spec.ec2.region": lambda length: f"us-{'a' * (length - 5)}-1",
+    "spec.ec2.defaults.subnetId": lambda length: "subnet-".ljust(length, "0"),
+    "spec.ec2.defaults.securityGroupIds[]": lambda length: "sg-".ljust(length, "0"),
+    "spec.machine.ec2.subnetId": lambda length: "subnet-".ljust(length, "0"),
+    "spec.machine.ec2.securityGroupIds[]": lambda length: "sg-".ljust(length, "0"),
     "spec.gateway.caBundle": lambda length: PEM.format("a" * (length - len(PEM) + 2)),
     "spec.machine.cpu": lambda length: "8".rjust(length, "0"),
     "spec.machine.memory": lambda length: "64Gi".rjust(length, "0"),
@@ -44,9 +60,13 @@ TEXTS: dict[str, Callable[[int], str]] = {
 }
 """Texts of a given length where not just any will do."""
 
+EC2 = {"region": "us-east-1", "credentialsSecretRef": {"name": "aws", "key": "credentials"}}
 OPERATOR = "spec.allowedNamespaces.selector.matchExpressions[].operator"
 BESIDE: dict[str, dict[str, object]] = {
     "spec.settleSeconds": {"spec.timeouts.requestSeconds": 1},
+    # The blocks and the types belong together.
+    "spec.type enum EC2": {"spec.gateway": MISSING, "spec.ec2": EC2, "spec.settleSeconds": 300},
+    "spec.type enum Gateway": {},
     "spec.timeouts.requestSeconds": {"spec.settleSeconds": 3601},
     f"{OPERATOR} enum Exists": {"spec.allowedNamespaces.selector.matchExpressions.0.values": MISSING},
     f"{OPERATOR} enum DoesNotExist": {"spec.allowedNamespaces.selector.matchExpressions.0.values": MISSING},
@@ -88,6 +108,8 @@ def items(at: str, node: Node, count: int) -> list[object]:
         return [{"name": f"A{number}"} for number in range(count)]
     if at == "spec.allowedNamespaces.selector.matchExpressions":
         return [{"key": f"a{number}", "operator": "Exists"} for number in range(count)]
+    if at.endswith("securityGroupIds"):
+        return [f"sg-{number:08x}" for number in range(count)]
     assert node["items"]["type"] == "string"
     return [f"a{number}" for number in range(count)]
 
@@ -177,7 +199,7 @@ def home(plural: str, at: str) -> tuple[str, tuple[Step, ...]]:
 
 def bounds(plural: str) -> Iterator[Bound]:
     """Yield every bound of a kind's spec."""
-    for at, node in places(plural).items():
+    for at, node in every_place(plural).items():
         base, steps = home(plural, at)
         path = shown(steps)
         present = value_at(BASES[base], steps)
@@ -224,10 +246,10 @@ def test_what_just_does_not_fit_cannot_be_changed_to(server: Server, bound: Boun
 
 
 def test_the_namespaced_provider_is_the_cluster_provider_without_its_two_fields() -> None:
-    cluster = places(CLUSTER_PROVIDERS)
+    cluster = every_place(CLUSTER_PROVIDERS)
     own = ("spec.allowedNamespaces", "spec.adoption")
-    assert {at for at in cluster if not at.startswith(own)} == set(places(PROVIDERS))
-    assert all(node == cluster[at] for at, node in places(PROVIDERS).items() if at != "spec" and at in cluster)
+    assert {at for at in cluster if not at.startswith(own)} == set(every_place(PROVIDERS))
+    assert all(node == cluster[at] for at, node in every_place(PROVIDERS).items() if at != "spec" and at in cluster)
 
 
 def renamed(manifest: Manifest) -> Manifest:

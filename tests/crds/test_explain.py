@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.crds.schema import PLURALS, places
+from tests.crds.schema import PLURALS, every_place
 from tests.crds.server import Server
 
 from gpuwright_sandbox.controlplane.plane import ControlPlane
@@ -16,7 +16,7 @@ AT_ONCE = 4
 
 def paths(plural: str) -> list[str]:
     """Return every path that a person can ask about; lists and maps are passed through without a word."""
-    asked = [at for part in ("spec", "status") for at in places(plural, part) if not at.endswith(("[]", "{}"))]
+    asked = [at for part in ("spec", "status") for at in every_place(plural, part) if not at.endswith(("[]", "{}"))]
     return [at.replace("[]", "").replace("{}", "") for at in asked]
 
 
@@ -38,7 +38,7 @@ def test_every_path_is_explained(control_plane: ControlPlane, admin: Path, plura
 def test_the_short_name_is_explained_and_has_every_field(control_plane: ControlPlane, plural: str) -> None:
     explained = control_plane.kubectl("explain", SHORT[plural], "--recursive")
     assert explained.returncode == 0, explained.stderr
-    names = {at.rstrip("[]{}").rpartition(".")[2] for part in ("spec", "status") for at in places(plural, part)}
+    names = {at.rstrip("[]{}").rpartition(".")[2] for part in ("spec", "status") for at in every_place(plural, part)}
     assert names <= set(explained.stdout.split())
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 import yaml
 from pydantic import Field
-from tests.crds.schema import CRDS, PLURALS, ROOT, Node, definition, part, places, version
+from tests.crds.schema import CRDS, PLURALS, ROOT, Node, definition, every_place, part, version
 
 from gpuwright.model.api_base import RULES, ApiModel, Must, Rule, crd
 from hack import crds
@@ -32,7 +32,7 @@ OWN_WORDS = {
 
 def fields(plural: str, name: str) -> Iterator[tuple[str, Node]]:
     """Yield every field with a name, so neither list items nor map values."""
-    return ((at, node) for at, node in places(plural, name).items() if not at.endswith(("[]", "{}")))
+    return ((at, node) for at, node in every_place(plural, name).items() if not at.endswith(("[]", "{}")))
 
 
 def test_the_committed_files_are_what_the_models_give() -> None:
@@ -65,7 +65,7 @@ def test_a_default_that_is_said_is_the_one_that_is_set(plural: str) -> None:
 
 @pytest.mark.parametrize("plural", PLURALS)
 def test_a_required_field_says_so_and_no_other_does(plural: str) -> None:
-    known = places(plural)
+    known = every_place(plural)
     required = {f"{at}.{name}" for at, node in known.items() for name in node.get("required", ())}
     said = {at for at, node in known.items() if node.get("description", "").endswith("Required.")}
     assert said == required
@@ -74,17 +74,17 @@ def test_a_required_field_says_so_and_no_other_does(plural: str) -> None:
 @pytest.mark.parametrize(("plural", "name"), PARTS)
 def test_only_words_of_a_structural_schema_are_used(plural: str, name: str) -> None:
     allowed = {*crds.KEPT, "description", "default", "properties", "items", "additionalProperties", RULES}
-    assert {word for node in places(plural, name).values() for word in node} <= allowed
+    assert {word for node in every_place(plural, name).values() for word in node} <= allowed
 
 
 @pytest.mark.parametrize(("plural", "name"), PARTS)
 def test_no_default_stands_inside_a_list(plural: str, name: str) -> None:
-    assert [at for at, node in places(plural, name).items() if "[]" in at and "default" in node] == []
+    assert [at for at, node in every_place(plural, name).items() if "[]" in at and "default" in node] == []
 
 
 @pytest.mark.parametrize("plural", PLURALS)
 def test_every_text_list_and_map_of_spec_is_bounded(plural: str) -> None:
-    for at, node in places(plural).items():
+    for at, node in every_place(plural).items():
         text = node.get("type") == "string" or "x-kubernetes-int-or-string" in node
         assert not text or "enum" in node or "maxLength" in node, at
         assert node.get("type") != "array" or "maxItems" in node, at
@@ -94,7 +94,7 @@ def test_every_text_list_and_map_of_spec_is_bounded(plural: str) -> None:
 
 @pytest.mark.parametrize(("plural", "name"), PARTS)
 def test_every_list_says_how_it_is_merged(plural: str, name: str) -> None:
-    for at, node in places(plural, name).items():
+    for at, node in every_place(plural, name).items():
         if node.get("type") == "array":
             keys = node.get("x-kubernetes-list-map-keys", [])
             assert node["x-kubernetes-list-type"] in {"atomic", "set", "map"}, at
@@ -104,7 +104,7 @@ def test_every_list_says_how_it_is_merged(plural: str, name: str) -> None:
 
 @pytest.mark.parametrize("plural", PLURALS)
 def test_status_refuses_no_word_from_outside(plural: str) -> None:
-    known = places(plural, "status")
+    known = every_place(plural, "status")
     assert {at.removeprefix("status.") for at, node in known.items() if "enum" in node} <= OWN_WORDS
     for at, node in known.items():
         assert not {"pattern", "maxLength", "minimum", "maximum"} & set(node), at
@@ -114,7 +114,7 @@ def test_status_refuses_no_word_from_outside(plural: str) -> None:
 
 @pytest.mark.parametrize(("plural", "name"), PARTS)
 def test_no_field_and_no_word_is_a_boolean_of_yaml(plural: str, name: str) -> None:
-    for at, node in places(plural, name).items():
+    for at, node in every_place(plural, name).items():
         assert at.rpartition(".")[2].lower() not in crds.READ_AS_BOOLEAN
         words = {word.lower() for word in node.get("enum", ())}
         # The one exception is Kubernetes' own: the status of a condition is "True", "False" or "Unknown".
@@ -141,7 +141,7 @@ def test_every_text_that_could_be_misread_is_quoted(word: str) -> None:
 
 @pytest.mark.parametrize("plural", PLURALS)
 def test_every_rule_says_what_is_wrong_in_one_line(plural: str) -> None:
-    for at, node in places(plural).items():
+    for at, node in every_place(plural).items():
         for rule in node.get(RULES, ()):
             message = rule.get("message") or rule["messageExpression"]
             assert message.strip() == message, at
@@ -151,7 +151,7 @@ def test_every_rule_says_what_is_wrong_in_one_line(plural: str) -> None:
 
 @pytest.mark.parametrize("plural", PLURALS)
 def test_a_rule_about_changes_forbids_and_says_what_to_do_instead(plural: str) -> None:
-    for at, node in places(plural).items():
+    for at, node in every_place(plural).items():
         for rule in node.get(RULES, ()):
             about_changes = "oldSelf" in rule["rule"]
             assert (rule.get("reason") == "FieldValueForbidden") == about_changes, at
@@ -196,7 +196,7 @@ def test_the_columns_are_those_of_the_contract() -> None:
 
 @pytest.mark.parametrize("plural", PLURALS)
 def test_every_path_of_a_column_and_of_a_selectable_field_exists(plural: str) -> None:
-    known = {at for name in ("spec", "status") for at in places(plural, name)}
+    known = {at for name in ("spec", "status") for at in every_place(plural, name)}
     columns = [column["jsonPath"] for column in version(plural)["additionalPrinterColumns"]]
     paths = [*columns, *(field["jsonPath"] for field in version(plural).get("selectableFields", ()))]
     asked = {re.sub(r"\[[^]]*\]", "[]", path).removeprefix(".") for path in paths}

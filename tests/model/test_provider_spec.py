@@ -171,7 +171,7 @@ def test_a_create_must_have_ended_before_it_counts_as_settled(change: Spec, take
 @pytest.mark.parametrize(
     "change",
     [
-        {"type": "EC2"},
+        {"type": "EC3"},
         {"type": ""},
         {"draining": "true"},
         {"limits": {"maxInstances": -1}},
@@ -197,3 +197,35 @@ def test_a_bad_field_is_refused_at_its_place(change: Spec) -> None:
 
 def test_no_instance_at_all_may_be_the_limit() -> None:
     assert ProviderSpec.model_validate({**MINIMAL, "limits": {"maxInstances": 0}}).limits.max_instances == 0
+
+
+EC2: Spec = {"region": "us-east-1", "credentialsSecretRef": {"name": "aws", "key": "credentials"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ({"type": "EC2"}, "the block ec2 and type EC2 belong together: write both, or neither"),
+        ({**MINIMAL, "ec2": EC2}, "the block ec2 and type EC2 belong together: write both, or neither"),
+        ({"type": "Gateway"}, "the block gateway and type Gateway belong together: write both, or neither"),
+        ({**MINIMAL, "type": "EC2", "ec2": EC2}, "the block gateway and type Gateway belong together"),
+        ({"type": "EC2", "ec2": EC2}, "settleSeconds must be at least 300 for type EC2"),
+    ],
+)
+def test_a_type_without_its_block_or_with_anothers_is_refused(spec: Spec, sentence: str) -> None:
+    assert sentence in " ".join(refusal(spec))
+
+
+def test_the_block_of_another_type_cannot_be_read_by_mistake() -> None:
+    gateway = ProviderSpec.model_validate(MINIMAL)
+    ec2 = ProviderSpec.model_validate({"type": "EC2", "ec2": EC2, "settleSeconds": 300})
+    assert ec2.ec2.region == "us-east-1"
+    with pytest.raises(TypeError, match="no block ec2"):
+        _ = gateway.ec2
+    with pytest.raises(TypeError, match="no block gateway"):
+        _ = ec2.gateway
+
+
+def test_an_emulator_of_ec2_may_settle_faster() -> None:
+    emulated = {**EC2, "endpoint": "http://127.0.0.1:5000"}
+    assert ProviderSpec.model_validate({"type": "EC2", "ec2": emulated}).settle_seconds == 60

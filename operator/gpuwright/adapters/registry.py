@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from gpuwright.adapters.contract import Adapter, Gate, Unbuildable
+from gpuwright.adapters.ec2_credentials import BadCredentials, credentials_of
 from gpuwright.adapters.gateway import Gateway, GatewayCredentials
 from gpuwright.http_client import BadEndpoint, Endpoint, HttpClient
 from gpuwright.model.addresses import AddressPolicy
@@ -40,20 +42,49 @@ class Kind:
     make: Callable[[ProviderSpec, AdapterContext], Adapter]
 
 
-def _gateway(spec: ProviderSpec, context: AdapterContext) -> Gateway:
+def _http(
+    url: str, block: str, spec: ProviderSpec, context: AdapterContext, ca_bundle: str | None = None
+) -> HttpClient:
     endpoint = Endpoint(
-        url=spec.gateway.endpoint,
+        url=url,
         connect_seconds=spec.timeouts.connect_seconds,
         request_seconds=spec.timeouts.request_seconds,
         policy=context.policy,
-        ca_bundle=spec.gateway.ca_bundle,
+        ca_bundle=ca_bundle,
     )
     try:
-        http = HttpClient(endpoint, context.allowed)
+        return HttpClient(endpoint, context.allowed)
     except BadEndpoint as error:
-        raise Unbuildable(f"spec.gateway: {error}") from error
+        raise Unbuildable(f"spec.{block}: {error}") from error
+
+
+def _gateway(spec: ProviderSpec, context: AdapterContext) -> Gateway:
+    http = _http(spec.gateway.endpoint, "gateway", spec, context, spec.gateway.ca_bundle)
     credentials = GatewayCredentials(context.secret)
     return Gateway(spec.gateway, credentials, context.cluster, http, promises=context.promises)
+
+
+def _ec2(spec: ProviderSpec, context: AdapterContext) -> Adapter:
+    try:
+        # Here, because boto3 is an extra, and takes 40 MB where nobody needs it.
+        from gpuwright.adapters.ec2 import Ec2  # noqa: PLC0415
+        from gpuwright.adapters.ec2_access import Ec2Access  # noqa: PLC0415
+    except ImportError as error:
+        raise Unbuildable(f"spec.type: EC2 needs boto3, which is not installed here ({error.name})") from error
+    try:
+        credentials = credentials_of(context.secret)
+    except BadCredentials as error:
+        raise Unbuildable(f"spec.ec2.credentialsSecretRef: {error}") from error
+    http = _http(_origin(spec.ec2.url), "ec2", spec, context)
+    sts = _http(_origin(spec.ec2.sts_url), "ec2", spec, context) if credentials.role_arn else None
+    access = Ec2Access(spec.ec2, credentials, http, sts)
+    return Ec2(spec.ec2, access, context.cluster, promises=context.promises)
+
+
+def _origin(url: str) -> str:
+    """Return the URL without its path, which boto3 writes itself."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 KINDS: Mapping[ProviderType, Kind] = {
@@ -61,5 +92,10 @@ KINDS: Mapping[ProviderType, Kind] = {
         endpoint=lambda spec: spec.gateway.endpoint,
         secret=lambda spec: spec.gateway.credentials_secret_ref,
         make=_gateway,
+    ),
+    ProviderType.EC2: Kind(
+        endpoint=lambda spec: spec.ec2.url,
+        secret=lambda spec: spec.ec2.credentials_secret_ref,
+        make=_ec2,
     ),
 }

@@ -16,6 +16,7 @@ from gpuwright.model.api_base import (
     keys_at_most,
     rule,
 )
+from gpuwright.model.ec2_spec import Ec2Machine
 from gpuwright.model.quantity import QuantityBetween
 
 MACHINE_IS_FINAL = "what was bought cannot be changed, added or removed: delete this ComputeInstance and create another"
@@ -136,6 +137,12 @@ class MachineSpec(ApiModel):
         description='Such as {metadata: {orgId: "7"}}. What only a provider of type Gateway understands. '
         "Default: none.",
         json_schema_extra=final_value("gateway", MACHINE_IS_FINAL),
+    )
+    ec2: Ec2Machine | None = Field(
+        None,
+        description="Such as {subnetId: subnet-0a1b2c3d4e5f60718}. What only a provider of type EC2 understands. "
+        "Default: none.",
+        json_schema_extra=final_value("ec2", MACHINE_IS_FINAL),
     )
 
     @rule(

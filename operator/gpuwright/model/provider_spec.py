@@ -1,35 +1,35 @@
 """Where machines come from: the spec of ComputeProvider and ClusterComputeProvider, parsed once."""
 
-import re
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field
 
+from gpuwright.model import endpoint_spec
 from gpuwright.model.api_base import (
-    EMPTY_IS_ABSENT,
     ApiModel,
     Must,
     Rule,
     Seconds,
     SecretKeyRef,
     crd,
-    matches,
-    must_match,
     rule,
 )
+from gpuwright.model.ec2_spec import SETTLE_SECONDS as EC2_SETTLE_SECONDS
+from gpuwright.model.ec2_spec import SETTLES_SLOWLY, Ec2Spec
+from gpuwright.model.endpoint_spec import CaBundle, Endpoint
 from gpuwright.model.namespace_selector import AllowedNamespaces
 from gpuwright.model.sweep_spec import Sweep
 
-MAX_CA_BUNDLE = 65_536
 TYPE_IS_FINAL = "the type cannot be changed, because machines are recorded under it: create another provider"
-ENDPOINT_IS_FINAL = "the endpoint cannot be changed, because machines are recorded under it: create another provider"
+ENDPOINT_IS_FINAL = endpoint_spec.ENDPOINT_IS_FINAL
 
 
 class ProviderType(StrEnum):
     """The kinds of provider that are built."""
 
     GATEWAY = "Gateway"
+    EC2 = "EC2"
 
 
 class Dialect(StrEnum):
@@ -51,53 +51,6 @@ class Adoption(StrEnum):
 
     DENIED = "Denied"
     ALLOWED = "Allowed"
-
-
-_HOST = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?)"
-_PORT = r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
-_URL = rf"https?://{_HOST}{_PORT}(/[!-~]*)?"
-_ALMOST_A_URL = "https?://[^@?#]*"  # what the first two rules let through: each mistake gets one sentence
-
-Endpoint = Annotated[
-    str,
-    StringConstraints(max_length=1024),
-    Must(
-        "self.startsWith('https://') || self.startsWith('http://')",
-        lambda url: url.startswith(("https://", "http://")),
-        "must begin with https:// or http://, such as https://gateway.example:8443",
-    ),
-    must_match(
-        "[^@?#]*",
-        "leave out '@', '?' and '#': the token stands in the Secret of credentialsSecretRef, and paths are added here",
-    ),
-    Must(
-        f"!{matches(_ALMOST_A_URL)} || {matches(_URL)}",
-        lambda url: re.fullmatch(_URL, url) is not None,
-        "must name a host, and a port from 1 to 65535 if any, such as https://gateway.example:8443",
-    ),
-]
-
-_PEM_BEGINS = "-----BEGIN CERTIFICATE-----"
-_PEM_ENDS = "-----END CERTIFICATE-----"
-
-CaBundle = Annotated[
-    Annotated[
-        str,
-        StringConstraints(max_length=MAX_CA_BUNDLE),
-        Must(
-            f"self == '' || self.startsWith('{_PEM_BEGINS}')",
-            lambda pem: pem.startswith(_PEM_BEGINS),
-            f"caBundle is the PEM text itself, not base64 of it: it begins with {_PEM_BEGINS}",
-        ),
-        Must(
-            f"!self.startsWith('{_PEM_BEGINS}') || self.contains('{_PEM_ENDS}')",
-            lambda pem: _PEM_ENDS in pem,
-            f"caBundle stops before {_PEM_ENDS}: give the whole PEM text",
-        ),
-    ]
-    | None,
-    EMPTY_IS_ABSENT,
-]
 
 
 def _status_code(key: object) -> object:
@@ -208,13 +161,21 @@ class ProviderSpec(ApiModel):
     """A provider with a tenant's own credentials."""
 
     type: ProviderType = Field(
-        description="What kind of provider this is; Gateway is any HTTP service of the compute gateway's API. It "
-        "cannot be changed. Required.",
+        description="What kind of provider this is: Gateway is any HTTP service of the compute gateway's API, EC2 is "
+        "Amazon's. It cannot be changed. Required.",
         json_schema_extra=crd(parent_rules=[Rule("self.type == oldSelf.type", TYPE_IS_FINAL, "type", forbids=True)]),
     )
-    gateway: GatewaySpec = Field(
+    gateway_block: GatewaySpec | None = Field(
+        None,
+        alias="gateway",
         description="Such as {endpoint: https://gateway.example:8443, credentialsSecretRef: {name: gateway-token, key: "
-        "token}}. The block of type Gateway. Required."
+        "token}}. The block of type Gateway, and required there. Default: none.",
+    )
+    ec2_block: Ec2Spec | None = Field(
+        None,
+        alias="ec2",
+        description="Such as {region: us-east-1, credentialsSecretRef: {name: aws, key: credentials}}. The block of "
+        "type EC2, and required there. Default: none.",
     )
     draining: bool = Field(
         False,
@@ -251,6 +212,48 @@ class ProviderSpec(ApiModel):
         description="Such as {mode: Report}. What is done about machines whose ComputeInstance no longer exists. "
         "Default: the defaults of its fields.",
     )
+
+    @property
+    def gateway(self) -> GatewaySpec:
+        """Return the block of type Gateway, which the rules below promise."""
+        if self.gateway_block is None:
+            raise TypeError(f"a provider of type {self.type} has no block gateway")
+        return self.gateway_block
+
+    @property
+    def ec2(self) -> Ec2Spec:
+        """Return the block of type EC2, which the rules below promise."""
+        if self.ec2_block is None:
+            raise TypeError(f"a provider of type {self.type} has no block ec2")
+        return self.ec2_block
+
+    @rule(
+        "(self.type == 'Gateway') == has(self.gateway)",
+        "the block gateway and type Gateway belong together: write both, or neither",
+        "gateway",
+    )
+    def _has_the_block_of_a_gateway(self) -> bool:
+        return (self.type is ProviderType.GATEWAY) == (self.gateway_block is not None)
+
+    @rule(
+        "(self.type == 'EC2') == has(self.ec2)",
+        "the block ec2 and type EC2 belong together: write both, or neither",
+        "ec2",
+    )
+    def _has_the_block_of_ec2(self) -> bool:
+        return (self.type is ProviderType.EC2) == (self.ec2_block is not None)
+
+    @rule(
+        f"!has(self.ec2) || self.settleSeconds >= {EC2_SETTLE_SECONDS}"
+        " || (has(self.ec2.endpoint) && self.ec2.endpoint.startsWith('http://'))",
+        SETTLES_SLOWLY,
+        "settleSeconds",
+    )
+    def _waits_for_the_lists_of_ec2(self) -> bool:
+        # Plain http is an emulator: Amazon's own endpoints have none.
+        block = self.ec2_block
+        emulated = block is not None and block.url.startswith("http://")
+        return block is None or emulated or self.settle_seconds >= EC2_SETTLE_SECONDS
 
     @rule(
         "self.timeouts.requestSeconds < self.settleSeconds",

@@ -1,0 +1,164 @@
+"""What EC2's error codes mean: one table, one pure function per verb (docs/providers/ec2.md has it in words).
+
+The codes are those of EC2's API reference, "Error codes for the Amazon EC2 API", and of its page on idempotency.
+"""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from gpuwright.adapters.retry_after import DEFAULT_RETRY_AFTER
+from gpuwright.model.conditions import Reason
+from gpuwright.model.errors import (
+    Blind,
+    NeverSent,
+    NotCommitted,
+    NotExecuted,
+    Rejected,
+    Throttled,
+    Unauthenticated,
+    Unknown,
+)
+
+NOT_FOUND = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
+NO_ROOM = frozenset(
+    {
+        "InsufficientInstanceCapacity",
+        "InsufficientCapacity",
+        "InsufficientHostCapacity",
+        "InsufficientReservedInstanceCapacity",
+        "SpotMaxPriceTooLow",
+    }
+)
+NO_QUOTA = frozenset(
+    {
+        "VcpuLimitExceeded",
+        "InstanceLimitExceeded",
+        "MaxSpotInstanceCountExceeded",
+        "VolumeLimitExceeded",
+        "InsufficientFreeAddressesInSubnet",
+        "NetworkInterfaceLimitExceeded",
+    }
+)
+THROTTLED = frozenset(
+    {
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "TooManyRequestsException",
+        "EC2ThrottledException",
+    }
+)
+UNAUTHENTICATED = frozenset(
+    {
+        "AuthFailure",
+        "Blocked",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "OptInRequired",
+        "PendingVerification",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+WRONG_STATE = frozenset({"IncorrectInstanceState", "IncorrectState"})
+OTHER_PARAMETERS = "IdempotentParameterMismatch"
+TOKEN_TERMINATED = "IdempotentInstanceTerminated"  # noqa: S105 - an error code
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer of EC2's that is no success."""
+
+    status: int
+    code: str
+    message: str
+    retry_after: float | None = None
+
+    @property
+    def words(self) -> str:
+        """Return what people read."""
+        return f"EC2 answered {self.code}: {self.message}"
+
+
+def raise_for_create(refusal: Refusal, *, resent: bool, promises: bool) -> NoReturn:
+    """Raise what a RunInstances that was not confirmed means.
+
+    `promises` is False where a machine existed although an answer promised none: then no such answer is believed.
+    """
+    _raise_if_throttled(refusal)
+    words, code = refusal.words, refusal.code
+    if code in NO_ROOM | NO_QUOTA:
+        if not promises:
+            raise Unknown(words)
+        raise NotCommitted(words, reason=Reason.CAPACITY_UNAVAILABLE if code in NO_ROOM else Reason.QUOTA_EXCEEDED)
+    if code == OTHER_PARAMETERS:
+        # Speaks for a machine of this token, not against one. Where nothing of ours was sent before, the first answer
+        # settles like any other that was lost; the second one tells that the token will not do.
+        raise Unknown(words, conflict=resent)
+    if code == TOKEN_TERMINATED:
+        raise Unknown(words, conflict=True)  # the machine of this token is gone, and it makes no other
+    _raise_for_credentials(refusal)
+    if 400 <= refusal.status < 500:
+        raise Rejected(words, Reason.REQUEST_REJECTED)
+    raise Unknown(words, unhealthy=True)
+
+
+def raise_before_create(refusal: Refusal) -> NoReturn:
+    """Raise what a refused read that comes before a create means: nothing was made."""
+    _raise_if_throttled(refusal)
+    _raise_for_credentials(refusal)
+    if 400 <= refusal.status < 500:
+        raise Rejected(refusal.words, Reason.REQUEST_REJECTED)
+    raise NeverSent(refusal.words)
+
+
+def raise_for_delete(refusal: Refusal) -> NoReturn:
+    """Raise what a TerminateInstances that was not accepted means."""
+    _raise_if_throttled(refusal)
+    if refusal.code in UNAUTHENTICATED | FORBIDDEN:
+        raise NotExecuted(refusal.words, Reason.CREDENTIALS_REJECTED)
+    if 400 <= refusal.status < 500:
+        raise Rejected(refusal.words, Reason.REQUEST_REJECTED)
+    raise Unknown(refusal.words, unhealthy=True)
+
+
+def raise_for_power(refusal: Refusal) -> NoReturn:
+    """Raise what a StartInstances or StopInstances that was not accepted means."""
+    if refusal.code in WRONG_STATE:
+        raise NotExecuted(refusal.words, Reason.WAITING)  # not possible in this state: look again
+    if refusal.code in NO_ROOM:
+        raise NotExecuted(refusal.words, Reason.CAPACITY_UNAVAILABLE)  # the machine is still there, switched off
+    if refusal.code in NO_QUOTA:
+        raise NotExecuted(refusal.words, Reason.QUOTA_EXCEEDED)
+    raise_for_delete(refusal)
+
+
+def raise_blind(refusal: Refusal) -> NoReturn:
+    """Raise Blind for a read that was refused."""
+    raise Blind(
+        refusal.words,
+        rejected=refusal.code in UNAUTHENTICATED | FORBIDDEN,
+        unhealthy=refusal.status >= 500 and refusal.code not in THROTTLED,
+    )
+
+
+def _raise_if_throttled(refusal: Refusal) -> None:
+    if refusal.code in THROTTLED or refusal.status == 429:
+        wait = DEFAULT_RETRY_AFTER if refusal.retry_after is None else refusal.retry_after
+        raise Throttled(refusal.words, wait)
+
+
+def _raise_for_credentials(refusal: Refusal) -> None:
+    if refusal.code in UNAUTHENTICATED:
+        raise Unauthenticated(refusal.words)
+    if refusal.code in FORBIDDEN:
+        raise Rejected(refusal.words, Reason.CREDENTIALS_REJECTED)  # may be about this one machine: others go on

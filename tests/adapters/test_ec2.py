@@ -1,0 +1,197 @@
+"""The EC2 adapter against moto's server behind the shim: the contract, and what is its own."""
+
+from base64 import b64decode
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.adapters import contract
+from tests.adapters.contract import (
+    PowerContract,
+    ReadingContract,
+    TokenContract,
+    Trouble,
+    Verb,
+    a_request,
+    opened,
+)
+from tests.adapters.ec2_stage import IMAGE, LARGEST_BODY, MACHINE, Ec2Stage
+
+from gpuwright import http_client
+from gpuwright.adapters.contract import Deletion
+from gpuwright.model.capabilities import CreateKey
+from gpuwright.model.conditions import Reason
+from gpuwright.model.errors import Blind, NeverSent, Rejected, Unknown
+from gpuwright.model.machine import Absent, Present
+from gpuwright.model.machine_spec import MachineSpec
+from gpuwright.model.request import MachineRequest, Wishes
+from gpuwright_sandbox.ec2.answers import error
+from gpuwright_sandbox.ec2.calls import Kind
+from gpuwright_sandbox.ec2.faults import How
+
+
+@pytest.fixture(autouse=True)
+def _ec2s_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_client, "MAX_BODY", LARGEST_BODY)
+    monkeypatch.setattr(contract, "MACHINE", MACHINE)
+
+
+@pytest.fixture
+async def stage(moto: str) -> AsyncIterator[Ec2Stage]:
+    async with Ec2Stage(moto) as stage:
+        yield stage
+
+
+class TestEc2(ReadingContract, PowerContract, TokenContract):
+    """What every adapter keeps."""
+
+
+def machine(**spec: Any) -> MachineSpec:
+    return MachineSpec.model_validate({"instanceType": "g5.xlarge", "image": IMAGE, **spec})
+
+
+def asking(spec: MachineSpec, **wishes: Any) -> MachineRequest:
+    return replace(a_request(), wishes=Wishes(spec, **wishes))
+
+
+def code(name: str, status: int = 400) -> dict[str, Any]:
+    return {"answer": error(status, name), "carried_out": False}
+
+
+async def test_its_limits_are_told(stage: Ec2Stage) -> None:
+    capabilities = stage.adapter.capabilities
+    assert capabilities.create_key is CreateKey.TOKEN
+    assert "tags" in capabilities.limits
+
+
+async def test_a_machine_of_another_cluster_is_not_in_our_list(stage: Ec2Stage) -> None:
+    other = stage.adapter_for(cluster="cluster-2")
+    await stage.adapter.create(a_request(), opened)
+    assert await other.list() == ()
+    assert await other.look(a_request().name, opened) == Absent()
+    assert await other.delete(a_request().name, opened) is Deletion.NOT_FOUND
+    assert stage.live() == [a_request().name]
+
+
+async def test_nothing_is_left_that_bills_when_the_machine_is_gone(stage: Ec2Stage) -> None:
+    await stage.adapter.create(asking(machine(disk="50Gi")), opened)
+    assert stage.shim.truth.volumes() == 1
+    await stage.adapter.delete(a_request().name, opened)
+    assert (stage.live(), stage.shim.truth.volumes()) == ([], 0)
+
+
+async def test_a_gpu_is_found_by_its_name_in_ec2s_own_table(stage: Ec2Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_client, "MAX_BODY", 2**26)
+    created = await stage.adapter.create(asking(machine(instanceType="", gpu={"type": "L4"})), opened)
+    assert created.machine.instance_type == "g6.xlarge"
+    tables = [call for call in stage.shim.calls if call.action == "DescribeInstanceTypes"]
+    await stage.adapter.create(
+        replace(a_request("b"), wishes=Wishes(machine(instanceType="", gpu={"type": "L4"}))), opened
+    )
+    assert [call for call in stage.shim.calls if call.action == "DescribeInstanceTypes"] == tables
+
+
+async def test_a_spot_machine_says_so_and_has_its_user_data(stage: Ec2Stage) -> None:
+    created = await stage.adapter.create(asking(machine(purchase="Spot"), user_data="#!/bin/sh\n"), opened)
+    (sent,) = [call for call in stage.shim.calls if call.kind is Kind.CREATE]
+    assert b64decode(sent.fields["UserData"]) == b"#!/bin/sh\n"
+    assert sent.fields["ClientToken"] == a_request().token
+    (instance,) = stage.shim.truth.live()
+    assert instance.spot
+    assert created.machine.purchase == "Spot"
+
+
+async def test_a_wish_that_cannot_be_had_sends_nothing(stage: Ec2Stage) -> None:
+    with pytest.raises(Rejected):
+        await stage.adapter.create(asking(machine(region="eu-west-1")), opened)
+    assert stage.calls() == 0
+
+
+async def test_an_image_that_ec2_does_not_know_is_a_persons_to_mend(stage: Ec2Stage) -> None:
+    with pytest.raises(Rejected) as caught:
+        await stage.adapter.create(asking(machine(image="ami-00000000")), opened)
+    assert caught.value.reason is Reason.REQUEST_REJECTED
+    assert stage.calls(Verb.CREATE) == 0
+
+
+async def test_a_create_whose_image_cannot_be_read_was_never_sent(stage: Ec2Stage) -> None:
+    stage.fault(frozenset({Kind.OTHER}), how=How.DROP, carried_out=False)
+    with pytest.raises(NeverSent):
+        await stage.adapter.create(a_request(), opened)
+    assert stage.calls(Verb.CREATE) == 0
+
+
+async def test_a_promise_that_was_broken_once_is_believed_no_more(stage: Ec2Stage) -> None:
+    stage.spoil(Verb.CREATE, Trouble.NO_ROOM)
+    with pytest.raises(Unknown):
+        await stage.adapter_for(promises=False).create(a_request(), opened)
+
+
+@pytest.mark.parametrize("resent", [False, True])
+async def test_a_token_with_other_parameters_conflicts_only_once_it_was_sent_before(
+    stage: Ec2Stage, resent: bool
+) -> None:
+    await stage.adapter.create(a_request(), opened)
+    other = replace(asking(machine(instanceType="g5.2xlarge")), resent=resent)
+    with pytest.raises(Unknown) as caught:
+        await stage.adapter.create(other, opened)
+    assert caught.value.conflict is resent
+    assert len(stage.live()) == 1
+
+
+async def test_an_instance_that_is_gone_before_its_terminate_arrives_is_not_found(stage: Ec2Stage) -> None:
+    await stage.adapter.create(a_request(), opened)
+    stage.fault(frozenset({Kind.TERMINATE}), **code("InvalidInstanceID.NotFound"))
+    assert await stage.adapter.delete(a_request().name, opened) is Deletion.NOT_FOUND
+
+
+async def test_a_terminate_ends_all_that_is_under_the_name(stage: Ec2Stage) -> None:
+    first = a_request()
+    await stage.adapter.create(first, opened)
+    await stage.adapter.create(replace(first, token="another"), opened)
+    assert len(stage.live()) == 2
+    await stage.adapter.delete(first.name, opened)
+    assert stage.live() == []
+
+
+async def test_a_machine_made_by_hand_is_looked_at_and_ended_by_its_id(stage: Ec2Stage) -> None:
+    await stage.adapter.create(a_request(), opened)
+    identity = stage.instance(a_request().name).id
+    sighting = await stage.adapter.look(identity, opened)
+    assert isinstance(sighting, Present)
+    assert sighting.machine.id == identity
+    assert await stage.adapter.delete(identity, opened) is Deletion.ACCEPTED
+
+
+async def test_a_list_that_goes_round_in_circles_is_blind(stage: Ec2Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def same_page(*_arguments: object, **_more: object) -> dict[str, Any]:
+        return {"Reservations": [], "NextToken": "again"}
+
+    monkeypatch.setattr(stage.adapter._access, "call", same_page)
+    with pytest.raises(Blind, match="does not end"):
+        await stage.adapter.list()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"Instances": []},
+        {"Instances": [{"InstanceId": "i-1"}, {"InstanceId": "i-2"}]},
+        {"Instances": [{"InstanceId": "i-1", "Tags": [{"Key": key, "Value": "x.y"} for key in (
+            "gpuwright.dev/cluster", "gpuwright.dev/owner-uid", "gpuwright.dev/owner")]}]},
+    ],
+    ids=["nothing", "none", "two", "another owner's"],
+)  # fmt: skip
+async def test_an_answer_to_a_create_that_is_not_our_one_machine_is_unknown(
+    stage: Ec2Stage, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
+) -> None:
+    real = stage.adapter._access.call
+
+    async def told(operation: str, *arguments: Any, **more: Any) -> Any:
+        return answer if operation == "run_instances" else await real(operation, *arguments, **more)
+
+    monkeypatch.setattr(stage.adapter._access, "call", told)
+    with pytest.raises(Unknown):
+        await stage.adapter.create(a_request(), opened)
