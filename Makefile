@@ -38,6 +38,7 @@ demo: $(READY)  ## show the main job on a real API server; KEEP=1 leaves it runn
 test: $(READY)  ## run the tests: pure ones, and those on a real API server (about 12 minutes)
 	@$(BIN)/gpuwright-sandbox tools
 	@$(BIN)/gpuwright-sandbox chart-tools
+	@$(BIN)/python -m hack.programs --make promtool actionlint mkdocs
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: e2e
@@ -69,6 +70,12 @@ check: $(READY)  ## formats, lints, types, import contracts, generated files
 	@$(BIN)/python hack/crds.py --check
 	@$(BIN)/python hack/helm_manifests.py --check
 	@$(BIN)/python hack/reference.py --check
+	@$(BIN)/python -m hack.api_reference --check
+	@$(BIN)/python -m hack.dashboard --check
+	@$(BIN)/python -m hack.programs actionlint
+	@$(BIN)/python -m hack.programs hadolint Dockerfile
+	@$(BIN)/python -m hack.audit
+	@$(BIN)/python -m hack.site
 
 .PHONY: crds
 crds: $(READY)  ## write crds/, and the copies in charts/ and deploy/, from the models
@@ -81,8 +88,36 @@ manifests: $(READY)  ## write deploy/ (install.yaml and a kustomize base) from t
 	@$(BIN)/python hack/helm_manifests.py
 
 .PHONY: reference
-reference: $(READY)  ## write the generated parts of docs/metrics.md and docs/operations.md
+reference: $(READY)  ## write the generated parts of docs/: metrics, flags, the API
 	@$(BIN)/python hack/reference.py
+	@$(BIN)/python -m hack.api_reference
+
+.PHONY: programs
+programs: $(READY)  ## find or make promtool, actionlint, mkdocs, hadolint, pip-audit, cyclonedx-py (kept in your home's cache)
+	@$(BIN)/python -m hack.programs --make promtool actionlint mkdocs
+
+.PHONY: site
+site: $(READY)  ## build the documentation into build/site
+	@$(BIN)/python -m hack.site
+
+.PHONY: sbom
+sbom: $(READY)  ## write build/sbom.cdx.json: what the image installs, from the lock
+	@$(BIN)/python -m hack.sbom
+
+.PHONY: audit
+audit: $(READY)  ## known vulnerabilities of what the image installs; fails unless every package was answered for
+	@$(BIN)/python -m hack.audit --strict
+
+.PHONY: dashboard
+dashboard: $(READY)  ## write the dashboard, and its picture from the metrics of a run in the sandbox (about 4 minutes)
+	@$(BIN)/gpuwright-sandbox tools
+	@$(BIN)/python -m hack.dashboard
+	@$(BIN)/python -m hack.dashboard_record
+
+.PHONY: acceptance
+acceptance: $(READY)  ## what platform teams try first, line by line, with pass, fail or missing
+	@$(BIN)/gpuwright-sandbox tools
+	@$(BIN)/python -m tests.acceptance $(ARGS)
 
 .PHONY: bench
 bench: $(READY)  ## measure 100, 500 and 1,000 instances; writes build/bench.json (about 20 minutes)
@@ -116,6 +151,8 @@ lock: $(READY)  ## resolve requirements/ anew, with hashes
 	@$(BIN)/uv pip compile pyproject.toml sandbox/pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-package gpuwright-sandbox --no-emit-package gpuwright \
 	  --quiet -o requirements/dev.txt
+	@for name in build tools; do $(BIN)/uv pip compile requirements/$$name.in --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --quiet -o requirements/$$name.txt; done
 
 .PHONY: clean
 clean:  ## remove what was made here; the cache in your home stays

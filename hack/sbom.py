@@ -43,9 +43,11 @@ def normal(name: str) -> str:
 
 
 def direct() -> set[str]:
-    """Return the names that pyproject.toml depends on."""
+    """Return the names that pyproject.toml depends on, with its extras: the image has all of them but `dev`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return {normal(re.split(r"[^\w.-]", entry, maxsplit=1)[0]) for entry in project["dependencies"]}
+    extras = {name: entries for name, entries in project["optional-dependencies"].items() if name != "dev"}
+    wanted = [*project["dependencies"], *(entry for entries in extras.values() for entry in entries)]
+    return {normal(re.split(r"[^\w.-]", entry, maxsplit=1)[0]) for entry in wanted}
 
 
 def completed(bom: Bom) -> Bom:
