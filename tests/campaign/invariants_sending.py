@@ -29,9 +29,13 @@ _LOST = frozenset({EndingReason.LOST, EndingReason.PREEMPTED})
 
 
 def i4_right_owner(trace: Trace) -> list[str]:
-    """What is asked to end is what an object has on record as ending, and the machine there carries its tag."""
+    """What is asked to end is what an object has on record as ending, and the machine there carries its tag; no two
+    objects record the same machine.
+    """
     broken = []
     for event, scene in walk(trace):
+        if isinstance(event, Written) and event.process != USER:
+            broken += _recorded_twice(event, scene)
         if not isinstance(event, Sent) or event.verb != "delete":
             continue
         owners = [body for body in _bodies(scene) if event.name in _names(body)]
@@ -47,6 +51,20 @@ def i4_right_owner(trace: Trace) -> list[str]:
             if machine.name == event.name and not any(_is_its(body, machine) for body in going or owners)
         ]
     return broken
+
+
+def _recorded_twice(event: Written, scene: Scene) -> Iterator[str]:
+    """Yield the machine that this write records although another object has it: with one of them it would end."""
+    if event.kind != INSTANCES.kind or event.after is None:
+        return
+    machine = scene.billing(memory_of(event.after).machine_id)
+    if machine is None or machine.id == memory_of(event.before).machine_id:
+        return
+    others = [
+        b for b in scene.instances() if uid_of(b) != uid_of(event.after) and memory_of(b).machine_id == machine.id
+    ]
+    for other in others:
+        yield f"at {event.at:.3f} s {name_of(event.after)} records {machine.id}, which {name_of(other)} has on record"
 
 
 def _is_swept(scene: Scene, name: str) -> bool:

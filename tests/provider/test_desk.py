@@ -105,6 +105,16 @@ class TestAView:
         ground.change({"metadata": {"annotations": {"gpuwright.dev/adopt": "i-7"}}}, asker)
         assert ground.view(asker).recorded_elsewhere == {"i-7": "team-a/holder"}
 
+    async def test_lets_one_of_two_that_ask_for_the_same_machine_have_it(self, ground: Ground) -> None:
+        await ready(ground)
+        one, other = (ground.an_instance(name) for name in ("one", "other"))
+        for name in (one, other):
+            ground.change({"metadata": {"annotations": {"gpuwright.dev/adopt": "i-7"}}}, name)
+        assert ground.view(one).recorded_elsewhere == {}
+        assert ground.view(other).recorded_elsewhere == {"i-7": "team-a/one, which asks for it first"}
+        ground.change({"metadata": {"deletionTimestamp": "2026-11-22T10:00:00Z"}}, one)
+        assert ground.view(other).recorded_elsewhere == {}
+
 
 class TestSlots:
     async def test_are_given_up_to_the_limit_and_given_back(self, ground: Ground) -> None:

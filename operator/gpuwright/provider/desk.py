@@ -180,7 +180,21 @@ class Desk:
         recorded = {h.machine_id: str(key) for key, h in holdings if h.machine_id and key != asker}
         # What the sweep is about to end is nobody's to take over any more.
         doomed = [orphan.machine.id for orphan in account.sweep.orphans.values() if orphan.ending]
-        return dict.fromkeys(doomed, f"the sweep of {account.key}, which ends it") | recorded
+        first = {wanted: f"{key}, which asks for it first" for key, wanted in self._asking_before(account, asker)}
+        return first | dict.fromkeys(doomed, f"the sweep of {account.key}, which ends it") | recorded
+
+    def _asking_before(self, account: Account, asker: Key) -> Iterator[tuple[Key, str]]:
+        """Yield the objects without a record that come before this one, and the machine that each wants to adopt.
+
+        Several that wait for the same machine see it in the same list, before any of them has it on record.
+        """
+        for key in self._index.of(account.key):
+            body = self._cache.get(key)
+            if body is None or str(key) >= str(asker) or "deletionTimestamp" in body["metadata"]:
+                continue
+            wanted = (body["metadata"].get("annotations") or {}).get(ANNOTATION_ADOPT)
+            if wanted and not (body.get("status") or {}).get("launch"):
+                yield key, wanted
 
     def reserve(self, ref: ProviderRef, asker: Key) -> bool:
         """See ProviderDesk.reserve."""

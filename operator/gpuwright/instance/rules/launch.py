@@ -63,8 +63,9 @@ def _adoption_refusal(seen: Observation, provider: ProviderView, machine: Machin
         return f"there is no machine {seen.instance.adopt} to adopt: correct the annotation gpuwright.dev/adopt"
     if not provider.adoption_allowed:
         return "this cluster provider does not allow adoption: its owner can set spec.adoption to Allowed"
-    if machine.id in provider.recorded_elsewhere:
-        return f"machine {machine.id} is already recorded by {provider.recorded_elsewhere[machine.id]}"
+    elsewhere = provider.recorded_elsewhere.get(machine.id) or provider.recorded_elsewhere.get(machine.name)
+    if elsewhere is not None:
+        return f"machine {machine.id} is already recorded by {elsewhere}"
     owner = machine.owner
     if owner is not None and seen.other_owner_alive:
         return f"machine {machine.id} belongs to {owner.namespace}/{owner.name}, which exists"
