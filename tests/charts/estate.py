@@ -18,7 +18,7 @@ from gpuwright_sandbox.gateway.process import GatewayProcess
 TENANT = "team-a"
 ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
-WAIT = ("--wait", "--timeout", "120s")
+WAIT = ("--wait", "--timeout", "180s")
 GLANCE_SECONDS = 0.2
 OURS = "gpuwright.dev/v1alpha1"
 

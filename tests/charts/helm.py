@@ -18,7 +18,7 @@ CHART = ROOT / "charts" / "gpuwright"
 RELEASE, NAMESPACE = "gpuwright", "gpuwright-system"
 OLDEST_KUBE = "1.32.0"  # of Chart.yaml; what is rendered may need nothing newer
 VERSIONS: Mapping[int, GoTool] = {3: HELM3, 4: HELM4}
-SECONDS = 240
+SECONDS = 300
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the CRDs take the one in Python half a second
 
 Body = dict[str, Any]

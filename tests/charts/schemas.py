@@ -53,7 +53,14 @@ def _strict(schema: Any) -> Any:
         return {"oneOf": [{"type": "string"}, {"type": "integer"}]}
     if schema.get("description", "").startswith("Quantity is a fixed-point"):
         return {"oneOf": [{"type": "string"}, {"type": "number"}]}
-    kept = {key: _strict(value) for key, value in schema.items() if not key.startswith("x-")}
-    if isinstance(schema.get("properties"), dict) and not schema.get("x-kubernetes-preserve-unknown-fields"):
+    kept = {key: _below(key, value) for key, value in schema.items() if not key.startswith("x-")}
+    if "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
         kept.setdefault("additionalProperties", False)
     return kept
+
+
+def _below(key: str, value: Any) -> Any:
+    """Return what stands under a keyword; under properties stand names, each with a schema."""
+    if key == "properties":
+        return {name: _strict(schema) for name, schema in value.items()}
+    return value if key in {"enum", "default", "required", "description"} else _strict(value)

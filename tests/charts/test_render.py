@@ -178,14 +178,22 @@ def test_one_replica_at_a_time_where_there_is_no_leader() -> None:
     assert [rule for rule in rules(bodies) if "leases" in rule["resources"]] == []
 
 
-def test_whoever_comes_in_is_counted_and_the_metadata_service_is_out_of_reach(defaults: list[Body]) -> None:
+def test_replicas_that_are_spread_are_the_operators_own() -> None:
+    bodies = renderer().render(toggles.values_of("topologySpreadConstraints"))
+    (spread,) = pod_spec(one(bodies, "Deployment"))["topologySpreadConstraints"]
+    assert spread["labelSelector"]["matchLabels"] == one(bodies, "Deployment")["spec"]["selector"]["matchLabels"]
+    assert spread["topologyKey"] == "topology.kubernetes.io/zone"
+
+
+def test_the_metadata_service_is_out_of_reach(defaults: list[Body]) -> None:
     spec = one(defaults, "NetworkPolicy")["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     open_to = [peer["ipBlock"] for rule in spec["egress"] for peer in rule["to"] if "ipBlock" in peer]
     anywhere = [block for block in open_to if block["cidr"] == "0.0.0.0/0"]
-    ports = [rule.get("ports") for rule in spec["egress"] if rule["to"][0].get("ipBlock", {}).get("except")]
     assert anywhere[-1]["except"] == ["169.254.0.0/16"]
-    assert ports == [None]
+    # To the API server, which may be anywhere, on its own ports only: a metadata service listens on 80.
+    bare = [rule for rule in spec["egress"] if {"ipBlock": {"cidr": "0.0.0.0/0"}} in rule["to"]]
+    assert [{port["port"] for port in rule["ports"]} for rule in bare] == [{443, 6443}]
 
 
 def test_the_dashboard_and_the_alerts_are_those_of_the_files() -> None:
