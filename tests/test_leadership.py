@@ -53,13 +53,14 @@ class SlowStore(LeaseStore):
 class Replica:
     """One replica's part in the election, running or not."""
 
-    def __init__(self, api: FakeApi, me: str) -> None:
+    def __init__(self, api: FakeApi, me: str, network: LeaseStore | None = None) -> None:
+        self.name = me
         self.clock = Sleeper()
         self.metrics = Metrics()
         self.store = SlowStore(api, HOME)
         self.ends: list[str] = []
         random = Random(me).random
-        self.part = Leadership(self.store, self.clock, self.metrics, me=me, random=random, lost=self._lost)
+        self.part = Leadership(network or self.store, self.clock, self.metrics, me=me, random=random, lost=self._lost)
         self.led = asyncio.Event()
         self.over = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
