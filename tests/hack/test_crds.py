@@ -39,6 +39,16 @@ def test_the_committed_files_are_what_the_models_give() -> None:
     assert list(crds.differences(CRDS, crds.files())) == []
 
 
+def test_the_charts_copies_are_what_the_models_give() -> None:
+    assert list(crds.differences(crds.CHART, crds.chart_files())) == []
+
+
+def test_a_copy_that_helm_would_read_as_its_own_is_refused() -> None:
+    name, text = next(iter(crds.files().items()))
+    with pytest.raises(crds.UntranslatableError):
+        crds._template(name, text.replace("Always", "Always {{ .Values }}"))
+
+
 def test_generating_twice_gives_the_same() -> None:
     assert crds.files() == crds.files()
 
