@@ -39,7 +39,7 @@ test: $(READY)  ## run the tests: pure ones, and those on a real API server (abo
 	@$(BIN)/gpuwright-sandbox tools
 	@$(BIN)/gpuwright-sandbox chart-tools
 	@$(BIN)/python -m hack.programs --make promtool actionlint mkdocs
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 .PHONY: e2e
 e2e: $(READY)  ## run the end-to-end tests only (about 6 minutes); CONTEXT=name on a cluster of your own
