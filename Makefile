@@ -78,9 +78,10 @@ check: $(READY)  ## formats, lints, types, import contracts, generated files
 	@$(BIN)/python -m hack.site
 
 .PHONY: crds
-crds: $(READY)  ## write crds/, and the copies in charts/ and deploy/, from the models
+crds: $(READY)  ## write crds/, the copies in charts/ and deploy/, and docs/api.md from the models
 	@$(BIN)/python hack/crds.py
 	@$(BIN)/python hack/helm_manifests.py
+	@$(BIN)/python -m hack.api_reference
 
 .PHONY: manifests
 manifests: $(READY)  ## write deploy/ (install.yaml and a kustomize base) from the chart

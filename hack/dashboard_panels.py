@@ -17,8 +17,8 @@ Shape = Literal["max", "sum", "of the leader", "rate", "increase", "quantile", "
 class Query:
     """One query: `by` are the labels that stay; `where` keeps series whose label is one of some values.
 
-    Shapes: `max` and `sum` over replicas; `of the leader` leaves out replicas that stand by; `rate` a second, `increase` over
-    an hour; `quantile` of a histogram; `age` is how long ago a timestamp was.
+    Shapes: `max` and `sum` over replicas; `of the leader` leaves out replicas that stand by; `rate` a second;
+    `increase` over an hour; `quantile` of a histogram; `age` is how long ago a timestamp was.
     """
 
     shape: Shape
@@ -97,7 +97,7 @@ ROWS = (
             Panel(
                 "Providers that answer",
                 (Query("max", "gpuwright_provider_online", ("provider",)),),
-                help="1: it answers. 0: nothing is bought there, and nothing can be terminated. Alert: GpuwrightProviderUnreachable.",
+                help="0: nothing is bought there, and nothing can be terminated. Alert: GpuwrightProviderUnreachable.",
             ),
             Panel(
                 "Replicas",

@@ -104,8 +104,8 @@ def estate(control_plane: ControlPlane) -> None:
     for name, patch in (("trainer-0", status("Running", "True")), ("trainer-1", status("NameConflict", "False"))):
         words = ("patch", "gwi", name, "-n", NAMESPACE, "--subresource=status", "--type=merge", "-p", patch)
         assert kubectl(*words).returncode == 0
-    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
-    lease |= {"metadata": {"name": "gpuwright", "namespace": "gpuwright-system"}}
+    metadata = {"name": "gpuwright", "namespace": "gpuwright-system"}
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata}
     assert kubectl("apply", "-f", "-", input=yaml.safe_dump(lease)).returncode == 0
 
 

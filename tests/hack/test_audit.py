@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hack import audit
+from hack import audit, programs
 
 GOOD = {"name": "aiohttp", "version": "3.14.5", "vulns": []}
 BAD = {"name": "idna", "version": "3.1", "vulns": [{"id": "PYSEC-2024-60", "fix_versions": ["3.7"]}]}
@@ -74,6 +74,6 @@ def test_the_command_says_it_and_is_strict_on_demand(
     arguments: list[str], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(audit, "asked", lambda _tool: audit.read(report(GOOD, UNKNOWN)))
-    monkeypatch.setattr(audit.programs, "find_or_make", lambda *_a: Path("pip-audit"))
+    monkeypatch.setattr(programs, "find_or_make", lambda *_a: Path("pip-audit"))
     assert audit.main(arguments) == code
     assert "not audited: 1 of 2: orjson" in capsys.readouterr().out
