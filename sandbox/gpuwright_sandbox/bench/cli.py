@@ -124,6 +124,10 @@ def measure_takeovers(arguments: argparse.Namespace) -> int:
     title = f"two replicas, bursts of {plan.burst}, seed {seed}, load {_loads(surroundings)}"
     tables.show(title, takeover.HEADER, [one.cells() for one in done.rounds], sys.stdout)
     tables.show("without a leader", takeover.SUMMARY_HEADER, done.summary(), sys.stdout)
+    if done.restarts:
+        print(
+            f"\n{done.restarts} times a replica lost its Lease by itself: this machine is too busy to measure anything"
+        )
     _complain(done.complaints)
     print(f"\nall of it: {TAKEOVER_FILE}")
     return 0 if done.promise_kept else 1

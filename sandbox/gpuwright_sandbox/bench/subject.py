@@ -92,6 +92,10 @@ class Subject:
         """Let it go on (SIGCONT)."""
         self._running().send_signal(signal.SIGCONT)
 
+    def has_ended(self) -> bool:
+        """Return whether it was started and has ended by itself."""
+        return self._child is not None and self._child.poll() is not None
+
     def wait(self) -> int:
         """Return its exit code once it has ended by itself. Raises BenchError after a minute."""
         try:

@@ -22,6 +22,7 @@ LEASE_LOST = 3
 _EARLIEST, _LATEST = 0.2, 3.0
 _PATIENCE_SECONDS = 300.0
 _GLANCE_SECONDS = 0.02
+_LOOK_SECONDS = 1.0
 
 
 class End(StrEnum):
@@ -102,10 +103,11 @@ SUMMARY_HEADER = ("end", "rounds", "median s", "longest s")
 
 @dataclass(frozen=True, slots=True)
 class TakeoverRun:
-    """All rounds, and what the operators' logs complain of."""
+    """All rounds, what the operators' logs complain of, and how often one had ended that was not meant to."""
 
     rounds: tuple[Round, ...]
     complaints: tuple[str, ...]
+    restarts: int
 
     @property
     def promise_kept(self) -> bool:
@@ -126,21 +128,49 @@ async def run(plan: Plan, binaries: Binaries, command: Sequence[str]) -> Takeove
     """Return what came of all rounds. Raises BenchError where a round did not come to an end."""
     rounds = []
     async with staged(SETTING, binaries, command) as stage:
-        for number, (end, delay) in enumerate(plan.moments(), 1):
-            names = [f"round-{number:02}-machine-{index:03}" for index in range(plan.burst)]
-            rounds.append(await _round(stage, names, end, delay))
-            print(f"round {number}: {' '.join(rounds[-1].cells())}", flush=True)
+        kubelet = Kubelet(stage.subjects)
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(kubelet.run())
+            for number, (end, delay) in enumerate(plan.moments(), 1):
+                names = [f"round-{number:02}-machine-{index:03}" for index in range(plan.burst)]
+                rounds.append(await _round(stage, kubelet, names, end, delay))
+                print(f"round {number}: {' '.join(rounds[-1].cells())}", flush=True)
+            looking.cancel()
         complaints = [line for subject in stage.subjects for line in subject.complaints()]
-    return TakeoverRun(tuple(rounds), tuple(complaints))
+    return TakeoverRun(tuple(rounds), tuple(complaints), kubelet.restarts)
 
 
-async def _round(stage: Stage, names: Sequence[str], end: End, delay: float) -> Round:
+class Kubelet:
+    """Starts a replica again that has ended without being told to: on a starved machine a Lease is lost."""
+
+    def __init__(self, subjects: Sequence[Subject]) -> None:
+        self._subjects = subjects
+        self.spared: Subject | None = None  # ended on purpose
+        self.restarts = 0
+
+    async def run(self) -> None:
+        """Look after them until cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Start again what has ended."""
+        for subject in self._subjects:
+            if subject is not self.spared and subject.has_ended():
+                subject.stop()
+                subject.spawn()
+                self.restarts += 1
+
+
+async def _round(stage: Stage, kubelet: Kubelet, names: Sequence[str], end: End, delay: float) -> Round:
     seen = stage.driver.seen
     known = set(stage.gateway.owners())
     leader, standby = await _roles(stage)
     async with asyncio.TaskGroup() as group:
         group.create_task(stage.driver.post_all(instance(name) for name in names))
         await asyncio.sleep(delay)
+        kubelet.spared = leader
         began = time.monotonic()
         _end(leader, end)
         machines = len(_of_round(stage, known))
@@ -154,6 +184,7 @@ async def _round(stage: Stage, names: Sequence[str], end: End, delay: float) -> 
     code = await asyncio.to_thread(leader.wait)
     ownerless = len(strangers(await stage.driver.instances(), _of_round(stage, known)))
     await asyncio.to_thread(leader.start)
+    kubelet.spared = None
     leaked = await kill.delete_all(stage, names, known)
     peaks = [count["peak"] for uid, count in stage.gateway.owners().items() if uid not in known]
     return Round(

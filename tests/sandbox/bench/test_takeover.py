@@ -2,7 +2,8 @@
 
 import pytest
 
-from gpuwright_sandbox.bench.takeover import HEADER, SUMMARY_HEADER, End, Plan, Round, TakeoverRun
+from gpuwright_sandbox.bench.subject import Subject
+from gpuwright_sandbox.bench.takeover import HEADER, SUMMARY_HEADER, End, Kubelet, Plan, Round, TakeoverRun
 
 
 def one(
@@ -47,14 +48,40 @@ def test_each_end_has_its_exit_code(end: End, code: int) -> None:
 
 
 def test_the_promise_is_broken_by_any_kind_of_machine_too_many() -> None:
-    assert TakeoverRun((one(), one()), ()).promise_kept
-    assert not TakeoverRun((one(), one(doubled=1)), ()).promise_kept
-    assert not TakeoverRun((one(ownerless=1),), ()).promise_kept
-    assert not TakeoverRun((one(leaked=1),), ()).promise_kept
+    assert TakeoverRun((one(), one()), (), 0).promise_kept
+    assert not TakeoverRun((one(), one(doubled=1)), (), 0).promise_kept
+    assert not TakeoverRun((one(ownerless=1),), (), 0).promise_kept
+    assert not TakeoverRun((one(leaked=1),), (), 0).promise_kept
 
 
 def test_the_seconds_without_a_leader_are_told_for_each_end() -> None:
     rounds = (one(leaderless=13.0), one(leaderless=16.0), one(leaderless=14.0), one(End.STOP, leaderless=2.0, code=0))
-    rows = TakeoverRun(rounds, ()).summary()
+    rows = TakeoverRun(rounds, (), 0).summary()
     assert rows == [("SIGTERM", "1", "2.0", "2.0"), ("SIGKILL", "3", "14.0", "16.0")]
     assert {len(row) for row in rows} == {len(SUMMARY_HEADER)}
+
+
+class Process(Subject):
+    """A replica that has ended, or not."""
+
+    def __init__(self, *, ended: bool) -> None:
+        self.ended = ended
+
+    def has_ended(self) -> bool:
+        return self.ended
+
+    def stop(self) -> None:
+        assert self.ended
+
+    def spawn(self) -> None:
+        self.ended = False
+
+
+def test_a_replica_that_ends_by_itself_is_started_again_and_one_that_was_ended_is_not() -> None:
+    lives, ended, spared = Process(ended=False), Process(ended=True), Process(ended=True)
+    kubelet = Kubelet((lives, ended, spared))
+    kubelet.spared = spared
+    kubelet.look()
+    kubelet.look()
+    assert [lives.ended, ended.ended, spared.ended] == [False, False, True]
+    assert kubelet.restarts == 1
