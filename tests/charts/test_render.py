@@ -4,8 +4,22 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 from tests.charts import toggles
-from tests.charts.helm import CHART, NAMESPACE, RELEASE, Body, default_values, leaves, of_kind, one, renderer, together
+from tests.charts.helm import (
+    CHART,
+    NAMESPACE,
+    RELEASE,
+    ROOT,
+    Body,
+    default_values,
+    leaves,
+    of_kind,
+    one,
+    renderer,
+    together,
+)
+from tests.docs.pages import page
 
 PODS = ("Deployment", "Job")
 CLUSTER_WIDE_RIGHTS = ("ClusterRole", "ClusterRoleBinding")
@@ -114,6 +128,27 @@ def test_no_right_is_a_wildcard_and_no_secret_is_listed(name: str) -> None:
     assert {verb for rule in secrets for verb in rule["verbs"]} <= {"get", "patch"}
 
 
+def test_the_operators_rights_are_those_of_the_manual(defaults: list[Body]) -> None:
+    """docs/operations.md tells them to those who write their own; Secrets and the Lease are bound apart here."""
+    (block,) = [block for block in page("operations.md").blocks if "ClusterRole" in block.body]
+    written = rights(rules([body for body in yaml.safe_load_all(block.body) if body]))
+    apart = {right for right in written if right[1] in {"secrets", "coordination.k8s.io/leases"}}
+    assert rights(one(defaults, "ClusterRole")["rules"]) == written - apart
+    assert rights(one(defaults, "Role", f"{RELEASE}-leader")["rules"]) == {
+        right for right in apart if right[1] != "secrets"
+    }
+
+
+def rights(found: list[Body]) -> set[tuple[str, str]]:
+    return {
+        (verb, f"{group}/{resource}".lstrip("/"))
+        for rule in found
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
 def test_every_secret_of_the_cluster_is_never_given(defaults: list[Body]) -> None:
     """The ClusterRole without names is bound in namespaces only."""
     bound = [body for body in of_kind(defaults, "ClusterRoleBinding") if "secrets" in body["roleRef"]["name"]]
@@ -169,6 +204,16 @@ def test_pods_are_what_the_restricted_profile_wants(name: str) -> None:
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert not container["securityContext"]["allowPrivilegeEscalation"]
         assert container["resources"]["limits"]["memory"]
+
+
+def test_pods_run_as_the_user_of_the_image_and_what_it_runs(defaults: list[Body]) -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    (user,) = [line.split()[1] for line in lines if line.startswith("USER ") and ":" in line]
+    for body in of_kind(defaults, *PODS):
+        security = pod_spec(body)["securityContext"]
+        assert f"{security['runAsUser']}:{security['runAsGroup']}" == user
+        assert "command" not in pod_spec(body)["containers"][0], "the image says what it runs"
+    assert any(line.startswith("ENTRYPOINT") and "gpuwright" in line for line in lines)
 
 
 def test_one_replica_at_a_time_where_there_is_no_leader() -> None:
