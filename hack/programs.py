@@ -103,7 +103,8 @@ def find_or_make(name: str, places: Places, out: TextIO) -> Path:
 
 def _build(name: str, places: Places, out: TextIO) -> None:
     program, target = IN_GO[name], places.made(name)
-    go = find_or_install_go(places.cache, places.search_path, GO, out)
+    # Where the control plane keeps its Go, too.
+    go = find_or_install_go(places.cache.parent / "controlplane", places.search_path, GO, out)
     with tempfile.TemporaryDirectory(dir=places.cache, prefix=".new-") as folder:
         new = Path(folder) / name
         flags = ("-trimpath", "-ldflags", "-s -w", "-tags", program.tags, "-o", str(new))
