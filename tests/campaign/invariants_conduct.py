@@ -28,6 +28,8 @@ CONVERGE_SECONDS = (
     1500.0  # after so long without a disturbance everything is as its spec asks: the longest pause is 660
 )
 QUIET_SECONDS = 100.0  # after a change everything that follows from it is written by then: a release, 60 s later
+_FINDINGS = ("orphans", "leaks", "retained")
+_WITH_SWEEP = frozenset({PROVIDERS.kind, CLUSTER_PROVIDERS.kind})
 TRIED_AGAIN = frozenset({"CredentialsRejected"})  # stalled, and yet tried again after a while
 
 
@@ -207,7 +209,9 @@ def i13_quiet(trace: Trace) -> list[str]:
     since: float | None = None  # when all had come to rest
     for event, scene in walk(trace):
         quiet = since is not None and event.at - max(since, scene.changed_at) > QUIET_SECONDS
-        if quiet and isinstance(event, Written) and event.process != USER and event.kind in BY_KIND:
+        if isinstance(event, Written) and _is_a_finding(event):
+            since = None if since is None else event.at
+        elif quiet and isinstance(event, Written) and event.process != USER and event.kind in BY_KIND:
             body = event.after or event.before
             broken.append(f"at {event.at:.3f} s {event.kind} {name_of(body) if body else ''} was written at rest")
         if not quiet:
@@ -222,6 +226,12 @@ def i13_quiet(trace: Trace) -> list[str]:
             restless = scene.faults or any(why_restless(scene, body) for body in scene.instances())
             since = None if restless else event.at if since is None else since
     return broken
+
+
+def _is_a_finding(event: Written) -> bool:
+    """Return whether the sweep tells of something new: an orphan, its end, or that what was let go is gone."""
+    before, after = status_of(event.before), status_of(event.after)
+    return event.kind in _WITH_SWEEP and any(before.get(name) != after.get(name) for name in _FINDINGS)
 
 
 def _most_calls(scene: Scene, seconds: float) -> float:

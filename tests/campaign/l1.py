@@ -11,7 +11,19 @@ from random import Random
 from time import perf_counter
 
 from tests.campaign.l1_bench import Bench, Result
-from tests.campaign.l1_points import Crash, Point, confluences, crash_points, fault_points, parsed, second_crash
+from tests.campaign.l1_points import (
+    Crash,
+    Point,
+    company_bases,
+    confluences,
+    crash_points,
+    fault_points,
+    pair_bases,
+    parsed,
+    second_crash,
+    sweep_bases,
+    sweep_points,
+)
 from tests.campaign.l1_provider import CLASSES
 from tests.campaign.l1_workflows import WORKFLOWS
 from tests.campaign.outcome import Outcome, Violation
@@ -20,7 +32,10 @@ from tests.campaign.trace import Logged, Trace, Written
 from gpuwright.kube.merge_patch import merge_patch
 
 LEVEL = "L1"
-WHAT = "the whole operator in virtual time: killed at every effect, and again as it recovers; every provider fault"
+WHAT = (
+    "the whole operator in virtual time: killed at every effect, again as it recovers, in a fault, two at once; every "
+    "provider fault; the sweep"
+)
 
 
 def run(seed: int, *, sample: float = 1.0, replay: str = "") -> Outcome:
@@ -31,7 +46,11 @@ def run(seed: int, *, sample: float = 1.0, replay: str = "") -> Outcome:
         level.replay(parsed(replay))
     else:
         level.try_crashes()
+        level.try_bases("crashes in a fault", pair_bases())
+        level.try_bases("crashes of two", company_bases())
+        level.try_bases("crashes in a sweep", sweep_bases())
         level.try_points("faults", fault_points())
+        level.try_points("faults of the sweep", sweep_points())
         level.try_points("confluences", confluences())
     return level.outcome(perf_counter() - began)
 
@@ -57,8 +76,16 @@ class _Level:
                 self._take(f"crash:{traits}:{name}", recorded.broken)
                 effects = recorded.world.effects
                 self._facts["effects"] += len(effects)
-                for point in crash_points(traits, name, effects):
+                for point in crash_points(Crash(traits, name, ()), len(effects)):
                     self._try_crash(point)
+
+    def try_bases(self, fact: str, bases: Iterator[Crash]) -> None:
+        """Try runs, and each of them again with a crash at each effect that it has made."""
+        for base in bases:
+            self._found += 1
+            if self._is_drawn():  # what it makes, and so its crashes, is known once it has run
+                result = self._try(fact, base)
+                self.try_points(fact, crash_points(base, result.effects))
 
     def _try_crash(self, point: Crash) -> None:
         self._found += 1

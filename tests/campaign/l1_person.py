@@ -13,7 +13,7 @@ from tests.engine.manual_clock import START
 from tests.kube.fake_api import Body, a_provider, an_instance
 
 from gpuwright.model.conditions import timestamp
-from gpuwright.model.resources import INSTANCES, PROVIDERS, SECRETS
+from gpuwright.model.resources import INSTANCES, PROVIDERS, SECRETS, Resource
 
 NAMESPACE = "team-a"
 FIRST_TOKEN = "canary-first-token"
@@ -60,6 +60,20 @@ class Person:
     def edits(self, name: str, **spec: Any) -> None:
         """Change an instance's spec."""
         self.api.change(INSTANCES, NAMESPACE, name, {"spec": spec})
+
+    def annotates(self, name: str, annotations: Mapping[str, str]) -> None:
+        """Annotate an instance."""
+        self.api.change(INSTANCES, NAMESPACE, name, {"metadata": {"annotations": dict(annotations)}})
+
+    def tears(self, resource: Resource, name: str) -> None:
+        """Take an object's finalizers off by hand."""
+        body = self.api.now(resource, NAMESPACE, name)
+        if body is None or not body["metadata"].get("finalizers"):
+            return
+        if "deletionTimestamp" in body["metadata"]:
+            self.api._remove(resource.path(NAMESPACE, name))
+        else:
+            self.api.change(resource, NAMESPACE, name, {"metadata": {"finalizers": None}})
 
     def deletes(self, name: str) -> None:
         """Ask for an instance's end."""

@@ -1,8 +1,9 @@
 """A world of L1 in which several processes of the operator run at once, though nobody is to run more than one."""
 
+from tests.campaign.l1_plan import Plan
 from tests.campaign.l1_process import Process
 from tests.campaign.l1_provider import Traits
-from tests.campaign.l1_world import Plan, World
+from tests.campaign.l1_world import World
 from tests.campaign.trace import Restarted
 
 

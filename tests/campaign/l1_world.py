@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 from unittest.mock import patch
@@ -12,6 +11,7 @@ from unittest.mock import patch
 from prometheus_client import generate_latest
 from tests.campaign.l1_adapter import FakeAdapter
 from tests.campaign.l1_faults import HARMLESS, LAG_SECONDS, SPELL_SECONDS, Side, Strike, strike_of
+from tests.campaign.l1_plan import FAULT_SECONDS, Plan
 from tests.campaign.l1_process import PROCESS, Process
 from tests.campaign.l1_provider import FarSide, Traits
 from tests.campaign.story import USER, Scene
@@ -29,29 +29,7 @@ from gpuwright.provider import keeper
 API_SECONDS = 0.01  # there and back
 WATCH_SECONDS = 0.02
 RESTART_SECONDS = 1.0
-FAULT_SECONDS = 600.0
 WRITES = frozenset({"PATCH", "POST"})
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A provider fault: which, at which verb, and at which of its calls: first, second or every."""
-
-    name: str
-    verb: str
-    nth: str
-
-    def strikes(self, count: int, now: float) -> bool:
-        """Return whether it strikes the how-manyth call, counted from 1."""
-        return now < FAULT_SECONDS if self.nth == "every" else count == {"first": 1, "second": 2}[self.nth]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What disturbs a run. `crashes`: at which effect, by its number, and where: before, lost or after."""
-
-    crashes: Mapping[int, str] = field(default_factory=dict)
-    fault: Fault | None = None
 
 
 class World:

@@ -9,7 +9,7 @@ from tests.campaign.story import condition_of
 from tests.kube.fake_api import Body
 
 from gpuwright.model.names import ANNOTATION_RECONCILE
-from gpuwright.model.resources import PROVIDERS, SECRETS, Resource
+from gpuwright.model.resources import PROVIDERS, SECRETS
 
 WRONG_TOKEN = "refused-canary-token"
 SWEEP = {"periodSeconds": 30, "minAgeSeconds": 60}
@@ -27,16 +27,6 @@ class Supply(Person):
         self._requests = 0
         self.sweep: dict[str, Any] = {**SWEEP, "mode": sweep}
         self.sets_up(sweep=self.sweep)
-
-    def tears(self, resource: Resource, name: str) -> None:
-        """Take an object's finalizers off by hand."""
-        body = self.api.now(resource, NAMESPACE, name)
-        if body is None or not body["metadata"].get("finalizers"):
-            return
-        if "deletionTimestamp" in body["metadata"]:
-            self.api._remove(resource.path(NAMESPACE, name))
-        else:
-            self.api.change(resource, NAMESPACE, name, {"metadata": {"finalizers": None}})
 
     def secret(self, what: str) -> None:
         """Change the Secret, delete it, or lose it; `both` changes it at the provider, too."""

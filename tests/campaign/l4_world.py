@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.campaign.l1_faults import HARMLESS, LAG_SECONDS, NEVER, SPELL_SECONDS, Side, Strike, strike_of
+from tests.campaign.l1_plan import Plan
 from tests.campaign.l1_process import Process
 from tests.campaign.l1_provider import FarSide, Traits
 from tests.campaign.l1_several import Several
-from tests.campaign.l1_world import WATCH_SECONDS, WRITES, Plan, Wire
+from tests.campaign.l1_world import WATCH_SECONDS, WRITES, Wire
 from tests.campaign.story import USER
 from tests.campaign.trace import Billing, Event, Faulted, Restarted, Written
 from tests.engine.virtual_loop import LoopClock
@@ -66,6 +67,7 @@ class Company(Several):
         self.deaf_until = 0.0  # watches are silent until then
         self.loses = 0  # of how many writes the answer is lost
         self.restored_at = -1e9
+        self.closing = False
         self.hot = ""
         self._recent: list[float] = []
         self._shown_at = 0.0
@@ -92,6 +94,8 @@ class Company(Several):
 
     def begin(self) -> None:
         """Start a process; where the API server is away it begins as soon as that is back."""
+        if self.closing and self.running():
+            return  # in the end there is one
         if self.now < self.away_until:
             asyncio.get_running_loop().call_at(self.away_until + 0.1, self.begin)
             return

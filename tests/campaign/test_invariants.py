@@ -6,10 +6,10 @@ import pytest
 from tests.campaign.invariants import INVARIANTS, broken_by, in_order
 from tests.campaign.invariants_tampered import WAYS, Tamper
 from tests.campaign.invariants_tampering import machine_at, one_more
+from tests.campaign.l1_plan import Plan
 from tests.campaign.l1_provider import CLASSES
 from tests.campaign.l1_run import run_once
 from tests.campaign.l1_workflows import WORKFLOWS
-from tests.campaign.l1_world import Plan
 from tests.campaign.oracle import confluence, learnt
 from tests.campaign.trace import Trace
 

@@ -7,13 +7,26 @@ from uuid import uuid4
 import pytest
 from tests.builders import a_provider_spec
 from tests.campaign import l1
+from tests.campaign.l1_api import API_FAULTS
 from tests.campaign.l1_bench import Bench
 from tests.campaign.l1_faults import FAULTS, VERBS
-from tests.campaign.l1_points import Crash, crash_points, fault_points, parsed
+from tests.campaign.l1_plan import Plan
+from tests.campaign.l1_points import (
+    SWEPT_FAULTS,
+    SWEPT_VERBS,
+    Crash,
+    company_bases,
+    crash_points,
+    fault_points,
+    pair_bases,
+    parsed,
+    sweep_bases,
+    sweep_points,
+)
 from tests.campaign.l1_provider import CLASSES
 from tests.campaign.l1_run import run_once
+from tests.campaign.l1_sweeps import SWEEPS
 from tests.campaign.l1_workflows import WORKFLOWS, life_cycles
-from tests.campaign.l1_world import Plan
 
 from gpuwright.adapters.registry import KINDS, AdapterContext
 from gpuwright.instance.actions import Action, ReadLive, Record, RemoveFinalizer, Terminate, Wait
@@ -23,6 +36,9 @@ from gpuwright.instance.rules import decide as rules
 from gpuwright.model import request
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.conditions import Reason
+from gpuwright.provider import sweep, sweeper
+from gpuwright.provider.sweep import Named, Standing
+from gpuwright.provider.sweeper import Sweeper
 
 SEED = 20261122
 Rule = Callable[[Observation], Action | None]
@@ -41,13 +57,24 @@ def test_every_workflow_and_every_class_has_effects_to_crash_at() -> None:
     assert "PATCH computeinstances/trainer-0/status" in effects
     assert any(label.startswith("create trainer-0-") for label in effects)
     assert any(label.startswith("list") for label in effects)
-    assert len(list(crash_points("token", "create", effects))) == 3 * len(effects)
+    assert len(list(crash_points(Crash("token", "create", ()), len(effects)))) == 3 * len(effects)
 
 
 def test_the_fault_matrix_is_whole() -> None:
     points = list(fault_points())
     assert len(points) == len(CLASSES) * 312
     assert (len(FAULTS), len(VERBS), len(WORKFLOWS)) == (26, 4, 14)
+
+
+def test_every_workflow_of_the_sweep_comes_to_its_end_undisturbed() -> None:
+    for base in sweep_bases():
+        assert Bench(SEED).tried(base).broken == (), str(base)
+
+
+def test_the_matrix_of_the_sweep_is_whole() -> None:
+    readable = [traits for traits in CLASSES.values() if traits.reads]
+    provider, server = len(SWEPT_FAULTS) * len(SWEPT_VERBS) * 2, len(API_FAULTS) * 3
+    assert len(list(sweep_points())) == len(readable) * len(SWEEPS) * (provider + server)
 
 
 def test_the_same_point_twice_is_the_same_run() -> None:
@@ -58,7 +85,9 @@ def test_the_same_point_twice_is_the_same_run() -> None:
 
 
 def test_a_point_is_read_as_it_is_written() -> None:
-    points = [*fault_points(), Crash("token", "create", ((3, "lost"), (9, "before")))]
+    bases = [*pair_bases(), *company_bases(), *sweep_bases()]
+    points = [*fault_points(), *bases, *sweep_points(), Crash("token", "create", ((3, "lost"), (9, "before")))]
+    points += [replace(base, crashes=((3, "lost"),)) for base in bases]
     assert [parsed(str(point)) for point in points] == points
     with pytest.raises(ValueError, match="write a point"):
         parsed("nothing:token:at:all")
@@ -167,6 +196,29 @@ class TestWithAGuardTakenAwayItNames:
         swapped = tuple(all_is_well if rule is steady.say_how_it_is else rule for rule in rules.WANTED)
         monkeypatch.setattr(rules, "WANTED", swapped)
         assert "I8" in caught("fault:token:F6:list:every")
+
+
+class TestTheSweepWithoutAGuard:
+    def test_i4_where_no_owner_is_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sweeper, "suspects", lambda own, _living, _named: tuple(own))
+        monkeypatch.setattr(sweeper, "standing_of", lambda *_any: Standing.GONE)
+        monkeypatch.setattr(sweeper, "named_in", lambda *_any: Named())
+        assert "I4" in caught("sweep:token:retained:F19:list:first")
+
+    def test_i16_where_an_owner_that_is_not_answered_for_counts_as_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def gone(*_any: object) -> Standing:
+            return Standing.GONE
+
+        monkeypatch.setattr(Sweeper, "_standing", gone)
+        assert "I16" in caught("sweep:token:restored-object:away:owner:every")
+
+    def test_i16_where_any_number_is_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sweep, "are_too_many", lambda *_any: False)
+        assert "I16" in caught("sweep:token:mass-finding:F19:list:first")
+
+    def test_i2_where_nothing_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Sweeper, "due_at", lambda *_any: None)
+        assert "I2" in caught("sweep:token:orphan-ended:F19:list:first")
 
 
 def test_life_cycles_come_to_rest_in_every_class() -> None:

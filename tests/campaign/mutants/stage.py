@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.campaign.l1_faults import NEVER, REQUEST_SECONDS, Strike, silent
+from tests.campaign.l1_plan import Plan
 from tests.campaign.l1_process import PROCESS, Process
 from tests.campaign.l1_provider import Traits, Vm
-from tests.campaign.l1_world import Plan, Wire, World
+from tests.campaign.l1_world import Wire, World
 from tests.campaign.mutants.wire import ToldGateway, Tricks
 from tests.campaign.trace import Faulted, Restarted
 from tests.engine.virtual_loop import LoopClock
