@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
-from tests.campaign.invariants import broken_by
+from tests.campaign.invariants import broken_by, i2_no_leak
 from tests.campaign.invariants_conduct import CONVERGE_SECONDS, why_restless
 from tests.campaign.l1_process import task_of_its_process
 from tests.campaign.l1_provider import CLASSES
@@ -22,6 +22,7 @@ from gpuwright.model.resources import PROVIDERS, SECRETS
 SWEEPS = ("Report", "Delete", "Disabled")
 PACE_SECONDS = 5.0
 HELP_SECONDS = 300.0  # after so long a person does what the conditions ask for
+TOLD_SECONDS = 130.0  # after so long a sweep has told of what has no object any more
 GONE_SECONDS = 90.0  # for so long nothing may be left to do when all is gone: a release comes after 60 s
 
 Broken = tuple[tuple[str, str], ...]
@@ -78,6 +79,7 @@ class Course:
         self._traits = traits
         self._sweep = sweep
         self._seed = seed
+        self._leaked: list[tuple[str, str]] = []
 
     def __enter__(self) -> Self:
         self._loop.run_until_complete(self._begins())
@@ -127,7 +129,7 @@ class Course:
         """Put everything right, let it come to rest, delete it, and return what was broken on the way."""
         self._loop.run_until_complete(self._ends())
         broken = [entry for entry in broken_by(self.trace) if not self._is_of_the_clock(entry[1])]
-        return (*self.broken_now(), *broken, *defects(self.world), *self._left())
+        return (*self.broken_now(), *broken, *self._leaked, *defects(self.world), *self._left())
 
     def _is_of_the_clock(self, words: str) -> bool:
         """Return whether this is only that a condition's time went back with the wall clock, which was set back."""
@@ -141,6 +143,9 @@ class Course:
         for body in list(world.scene.instances()):
             deeds.deletes(body["metadata"]["name"])
         await self._until(lambda: not list(world.scene.instances()), 0.0)
+        if any(machine.uid for machine in world.scene.machines):
+            await asyncio.sleep(TOLD_SECONDS)
+            self._leaked = [("I2", words) for words in i2_no_leak(self.trace)]  # while there is somebody to tell
         deeds.provider("delete")
         deeds.secret("delete")
         await asyncio.sleep(GONE_SECONDS)
@@ -152,6 +157,7 @@ class Course:
     def _mends(self) -> None:
         """Leave one process, well, at a provider that is well, with what it needs."""
         world, deeds = self.world, self.deeds
+        world.closing = True
         world.crashes.clear()
         world.ill, world.away_until, world.deaf_until, world.loses = None, 0.0, 0.0, 0
         for process in world.running()[:-1]:

@@ -1,17 +1,34 @@
 """A sample of L4, and that it catches: with a guard taken away the drawn courses name the invariant that it holds."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 from tests.campaign import l4
-from tests.campaign.l4_course import Script, Step, parsed
+from tests.campaign.l4_course import Script, Step, parsed, played
 from tests.campaign.l4_machine import WORDS
+from tests.campaign.test_l1 import without
+
+from gpuwright.instance.actions import Action, Wait
+from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules import admission, deletion, launch, liveness, settlement, steady
+from gpuwright.instance.rules import decide as rules
+from gpuwright.model import request
+from gpuwright.model.conditions import Reason
+from gpuwright.provider import sweeper
+from gpuwright.provider.account import Account
+from gpuwright.provider.desk import Desk
+from gpuwright.provider.looker import Looker
+from gpuwright.provider.sweep import Named, Standing
+from gpuwright.provider.sweeper import Sweeper
 
 SEED = 20261122
+Guard = Callable[[pytest.MonkeyPatch], None]
 
 
 def test_a_sample_of_courses_breaks_nothing() -> None:
-    outcome = l4.run(SEED, sample=0.008, steps=50)
+    outcome = l4.run(SEED, sample=0.008, steps=50, shrinks=False)
     assert outcome.violations == ()
     assert (outcome.found, outcome.tested) == (40, 40)
     assert dict(outcome.facts)["steps"] >= 40 * 45
@@ -27,7 +44,7 @@ def test_a_script_is_read_as_it_is_written() -> None:
     script = Script("list-only", "Delete", tuple(steps))
     assert parsed(str(script)) == script
     for wrong in ("nothing", "token:Never:", "token:Report:dance@0", "token:Report:create/a@0"):
-        with pytest.raises(ValueError, match="l"):
+        with pytest.raises(ValueError, match=r"such step|write <class>|not enough values"):
             parsed(wrong)
 
 
@@ -35,3 +52,83 @@ def test_a_replay_prints_the_trace_of_its_course(capsys: pytest.CaptureFixture[s
     outcome = l4.run(SEED, replay="token:Report:create/a/plain@5,machine_of/a/kill@60")
     assert (outcome.found, outcome.tested, outcome.violations) == (1, 1, ())
     assert "operator-1 says INFO create answered" in capsys.readouterr().out
+
+
+def sent_again_at_once(patch: pytest.MonkeyPatch) -> None:
+    without(patch, settlement.wait_until_settled, settlement.prove_that_nothing_was_made)
+
+
+def let_go_unproven(patch: pytest.MonkeyPatch) -> None:
+    without(patch, deletion.wait_for_settlement, deletion.prove_absence)
+
+
+def another_token_each_time(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(request, "token", lambda *_any: uuid4().hex)
+
+
+def no_finalizer(patch: pytest.MonkeyPatch) -> None:
+    without(patch, launch.finalize_before_intent, admission.keep_finalizer)
+
+
+def one_list_is_proof(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(liveness, "absence_proven", lambda *_any: True)
+
+
+def silence_is_health(patch: pytest.MonkeyPatch) -> None:
+    def all_is_well(seen: Observation) -> Action | None:
+        ready = seen.launch is not None and bool(seen.memory.machine)
+        return Wait(Reason.RUNNING, "it ran once", ready=True) if ready else None
+
+    swapped = tuple(all_is_well if rule is steady.say_how_it_is else rule for rule in rules.WANTED)
+    patch.setattr(rules, "WANTED", swapped)
+
+
+def no_sweep(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Sweeper, "due_at", lambda *_any: None)
+
+
+def everything_is_an_orphan(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sweeper, "suspects", lambda own, _living, _named: tuple(own))
+    patch.setattr(sweeper, "standing_of", lambda *_any: Standing.GONE)
+    patch.setattr(sweeper, "named_in", lambda *_any: Named())
+
+
+def any_account_will_do(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Looker, "_confirm_account", _confirm)
+
+
+def _confirm(_looker: Looker, account: Account) -> None:
+    account.confirmed_version = account.credentials.version
+
+
+def whoever_asks_adopts(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Desk, "_asking_before", lambda *_any: iter(()))
+
+
+FOUND = (
+    ("I1", sent_again_at_once, "list-only:Report:fault/F7/create/1@0,create/a/plain@60"),
+    ("I7", let_go_unproven, "list-only:Report:create/a/plain@8,delete/a@20"),
+    ("I5", another_token_each_time, "token:Report:create/a/plain@8"),
+    ("I6", no_finalizer, "token:Report:create/a/plain@8"),
+    ("I1", one_list_is_proof, "token:Report:create/a/plain@15,fault/F13/list/50@20"),
+    ("I8", silence_is_health, f"token:Report:create/a/plain@8,fault/F6/list/50@60{8 * ',wait@60'}"),
+    ("I2", no_sweep, "token:Report:create/a/plain@20,restart/90@0,delete/a@0,tear/a@0"),
+    ("I4", everything_is_an_orphan, "token:Delete:create/a/plain@60,wait@60,wait@60"),
+    ("I9", any_account_will_do, "list-only:Report:create/a/plain@20,secret/foreign@60,wait@60,wait@60"),
+    ("I4", whoever_asks_adopts, "list-only:Report:hand@0,create/a/adopt-hand@0,create/b/adopt-hand@20"),
+)
+
+
+@pytest.mark.parametrize(("invariant", "guard", "script"), FOUND)
+def test_without_a_guard_a_course_names_what_it_held(
+    invariant: str, guard: Guard, script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert played(parsed(script), SEED)[0] == ()
+    guard(monkeypatch)
+    assert invariant in {name for name, _words in played(parsed(script), SEED)[0]}
+
+
+@pytest.mark.parametrize("guard", [let_go_unproven, another_token_each_time, no_finalizer])
+def test_without_a_guard_the_drawn_courses_find_it(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard(monkeypatch)
+    assert l4.run(SEED, sample=0.008, steps=50, shrinks=False).violations
