@@ -222,6 +222,28 @@ def test_the_next_look_is_when_the_time_on_the_way_up_is_worth_a_write() -> None
     assert seconds(coming_up(waited=200)) == 1800 / 4 - 50
 
 
+def never_shown(**view: Any) -> Observation:
+    """Return a machine whose create was answered 20 s ago, and which no look has shown since."""
+    launch = a_launch(settled=False)
+    sight = a_sight(launch, at=NOW - 20)
+    witness = a_witness(launch, sight=sight, answered_send=launch.send, answered_at=NOW - 20, trails={})
+    machine = a_machine(state=MachineState.PENDING).recorded()
+    return an_observation(
+        memory=a_memory(launch, machine=machine),
+        witness=witness,
+        provider=a_provider_view(**view),
+        instance={"spec": a_spec(deadlines={"launchSeconds": 0})},
+    )
+
+
+def test_a_machine_that_was_gone_before_any_list_showed_it_is_looked_at_when_its_create_has_settled() -> None:
+    assert seconds(never_shown()) == F - 20
+
+
+def test_where_nothing_can_be_read_nobody_waits_to_look() -> None:
+    assert seconds(never_shown(capabilities=BLIND_CAPABILITIES)) is None
+
+
 def test_a_deadline_that_is_paused_wants_no_look() -> None:
     assert seconds(coming_up(reachable=False, message="it timed out")) is None
 

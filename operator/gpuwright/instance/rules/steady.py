@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gpuwright.instance.actions import Action, LookAt, Record, Wait
 from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules.evidence import settled_at, settlement_remaining
 from gpuwright.instance.rules.liveness import (
     SHORTEST_SAVE,
     age_of,
@@ -88,7 +89,9 @@ def say_how_it_is(seen: Observation) -> Action | None:
 
 
 def _soonest(seen: Observation) -> float | None:
-    """Return the seconds until the first deadline, expiry or residue look; None where there is none."""
+    """Return the seconds until the first deadline, expiry, end of a settlement or residue look; None where there is
+    none.
+    """
     delays = []
     provider, launch = seen.provider, seen.launch
     if provider is None or launch is None:
@@ -100,6 +103,9 @@ def _soonest(seen: Observation) -> float | None:
     if is_coming_up(seen) and provider.reachable and limit:
         spent = coming_up_seconds(seen, launch, provider)
         delays.extend((limit - spent, launch.waited_seconds + max(SHORTEST_SAVE, limit / 4) - spent))
+    if provider.capabilities.reads and settled_at(seen, launch, provider) is None:
+        # No look has shown it yet. From then on absence counts, and lists that go on not showing it wake nobody.
+        delays.append(settlement_remaining(seen, launch, provider))
     if launch.adopted:
         delays.append(float(provider.spec.poll.period_seconds))
     if provider.capabilities.reads and provider.reachable:
