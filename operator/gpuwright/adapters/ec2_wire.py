@@ -158,6 +158,8 @@ class _Flight:
         if self._begun:
             raise Unreadable("boto3 wanted to repeat a call", 0)
         self._begun = True
+        if self._given_up:
+            raise Unasked("the call was given up")  # its loop may have ended, and would never answer
         calling = self._call(request)
         try:
             self._future = asyncio.run_coroutine_threadsafe(calling, self._loop)
