@@ -32,7 +32,7 @@ def i4_right_owner(trace: Trace) -> list[str]:
     """What is asked to end is what an object has on record as ending, and the machine there carries its tag; no two
     objects record the same machine.
     """
-    broken = []
+    broken: list[str] = []
     for event, scene in walk(trace):
         if isinstance(event, Written) and event.process != USER:
             broken += _recorded_twice(event, scene)
