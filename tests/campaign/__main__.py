@@ -11,6 +11,7 @@ from tests.campaign import publish
 from tests.campaign.outcome import Outcome
 
 LEVELS = ("L0", "L1", "L3", "L4", "L5", "L6")
+SOAK = "soak"  # an hour of random faults: only where it is asked for
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "build" / "campaign" / "campaign.json"
 PUBLISHED = ROOT / "docs" / "campaign.json"
@@ -26,7 +27,7 @@ def main(arguments: Iterable[str]) -> int:
     print(f"seed {seed}", flush=True)
     outcomes = []
     for level in options.level or LEVELS:
-        outcome = level_run(level)(seed, sample=options.sample, replay=options.replay)
+        outcome = level_run(level)(seed, sample=options.sample, replay=options.replay, **_of_the_soak(level, options))
         print(*publish.lines(outcome), sep="\n", flush=True)
         outcomes.append(outcome)
         if not options.replay:
@@ -43,12 +44,22 @@ def level_run(level: str) -> Run:
     return run
 
 
+def _of_the_soak(level: str, options: argparse.Namespace) -> dict[str, float]:
+    """Return how long a soak lasts and with how many instances, where that was said."""
+    said = {"seconds": options.seconds, "instances": options.instances} if level == SOAK else {}
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def _options(arguments: Iterable[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
-    parser.add_argument("--level", action="append", choices=LEVELS, help="may be repeated (default: all)")
+    parser.add_argument(
+        "--level", action="append", choices=(*LEVELS, SOAK), help="may be repeated (default: all but the soak)"
+    )
     parser.add_argument("--seed", type=int, help="of all that is drawn (default: a new one, which is printed)")
     parser.add_argument("--sample", type=_share, default=1.0, help="share of the points that is tested (default: 1)")
     parser.add_argument("--replay", default="", help="run one point again, as a violation names it; wants one --level")
+    parser.add_argument("--seconds", type=float, help="how long a soak lasts (default: 3600)")
+    parser.add_argument("--instances", type=int, help="how many instances a soak has (default: 1000)")
     parser.add_argument("--publish", action="store_true", help="write what is kept in build/ to docs/ as well")
     options = parser.parse_args(list(arguments))
     if options.replay and len(options.level or ()) != 1:
