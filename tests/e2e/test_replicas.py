@@ -17,7 +17,7 @@ from tests.e2e.world import World
 
 from gpuwright_sandbox.controlplane.plane import ControlPlane
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.sandbox]
 
 LEASES = Resource("/apis/coordination.k8s.io/v1", "leases", "Lease")
 ROLES = Resource("/apis/rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole", namespaced=False)
