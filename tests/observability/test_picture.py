@@ -1,12 +1,14 @@
 """The picture of the dashboard: it has every panel, and draws what was seen and no more."""
 
 import math
+import re
 from xml.etree import ElementTree as ET
 
 import pytest
 from hack.dashboard_panels import ROWS, Panel, Query, panels
 from hack.dashboard_picture import Curve, called, curves, picture, pieces, stacked, written
 from hack.dashboard_series import Recording
+from tests.docs.pages import DOCS, ROOT
 
 ONLINE = Query("max", "gpuwright_provider_online", ("provider",), legend="online {{provider}}")
 
@@ -23,6 +25,26 @@ def test_it_has_every_panel_and_its_heading() -> None:
     shown = {element.text for element in ET.fromstring(drawn).iter()}
     assert [panel.title for panel in panels() if panel.title not in shown] == []
     assert [row.title for row in ROWS if row.title not in shown] == []
+
+
+def test_the_committed_picture_has_every_panel() -> None:
+    shown = {element.text for element in ET.parse(DOCS / "dashboard.svg").getroot().iter() if element.text}
+    assert [panel.title for panel in panels() if panel.title not in shown] == []
+
+
+def test_the_committed_picture_says_that_it_is_ours_and_names_no_place_of_a_machine() -> None:
+    text = (DOCS / "dashboard.svg").read_text()
+    assert re.search(r"not by Grafana, from \d{2,} scrapes of /metrics in \d+ s of one run in the sandbox", text)
+    assert str(ROOT) not in text
+    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_the_committed_picture_shows_trouble() -> None:
+    """A run in which nothing happened would show nothing."""
+    shown = " ".join(element.text or "" for element in ET.parse(DOCS / "dashboard.svg").getroot().iter())
+    assert [
+        word for word in ("orphans team-a/gateway", "refused team-a/gateway", "NotCommitted") if word not in shown
+    ] == []
 
 
 def test_a_run_with_nothing_to_show_is_drawn_all_the_same() -> None:
