@@ -14,7 +14,7 @@ from tests.image.dockerfile import ROOT
 from gpuwright_sandbox.controlplane.plane import ControlPlane
 
 LIMIT = 150  # MB, of the image
-BASE = 53  # MB, of distroless/python3-debian12, unpacked, as its registry says (read 2026-11-22)
+BASE = 53  # MB, of distroless/python3-debian12, unpacked: assumed, no registry of images was asked
 # Root without capabilities is held back by the modes of files, as the pod's user is.
 WITHOUT_RIGHTS = ("setpriv", "--no-new-privs", "--bounding-set=-all") if os.geteuid() == 0 else ()
 START_SECONDS = 60.0
