@@ -1,11 +1,18 @@
 """Objects that are gone: let go by us, or torn away."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from tests.builders import OWNER, N
+from tests.engine.virtual_loop import in_virtual_time
 from tests.instance.test_sending import Stage
 from tests.kube.fake_api import Body
+
+from gpuwright.adapters.desk import LedgerEntry
+from gpuwright.kube.client import NoAnswer
+from gpuwright.model.memory import ProviderRef
+from gpuwright.model.resources import Key
 
 LEAKS = "gpuwright_possible_leaks_total"
 
@@ -30,6 +37,28 @@ async def test_a_finalizer_removed_by_hand_is_entered_as_a_leak_and_terminates_n
     assert (entry.names, entry.machine_id, entry.owner, entry.retained) == ((N,), "i-1", OWNER, False)
     assert "by hand" in entry.reason
     assert (stage.desk.calls, list(stage.desk.machines), stage.count(LEAKS)) == ([], [N], 1)
+
+
+def test_a_leak_is_written_down_as_soon_as_the_api_server_answers_again() -> None:
+    tries: list[float] = []
+
+    async def test() -> None:
+        stage = Stage()
+        body = await a_body_on_record(stage)
+        enter = stage.desk.enter
+
+        async def enter_at_the_fourth(ref: ProviderRef, asker: Key, entry: LedgerEntry) -> None:
+            tries.append(asyncio.get_running_loop().time())
+            if len(tries) < 4:
+                raise NoAnswer("away")
+            await enter(ref, asker, entry)
+
+        stage.desk.enter = enter_at_the_fourth  # type: ignore[method-assign]
+        await torn_away(stage, body)
+        assert len(stage.desk.ledger) == 1
+
+    in_virtual_time(test)()
+    assert tries == [0, 1, 3, 7]
 
 
 async def test_what_we_let_go_ourselves_is_no_leak() -> None:

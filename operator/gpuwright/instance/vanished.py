@@ -1,5 +1,6 @@
 """Objects that are gone: let go by us, or torn away by somebody who removed our finalizer."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -13,6 +14,9 @@ from gpuwright.model.memory import Memory, Outcome, ProviderRef, parse_memory
 from gpuwright.model.names import Owner
 from gpuwright.model.resources import INSTANCES, key_of
 from gpuwright.telemetry import Metrics
+
+FIRST_WAIT_SECONDS = 1.0  # until a leak that could not be written down is tried again; doubled each time
+LONGEST_WAIT_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +82,18 @@ class Vanished:
             reason="its finalizer was removed by hand",
             retained=False,
         )
-        try:
-            await self._desk.enter(provider, key, entry)
-        except ApiError as error:
-            log.warning("a possible leak could not be written down", extra={"instance": str(key), "error": str(error)})
+        wait = FIRST_WAIT_SECONDS
+        while True:
+            try:
+                await self._desk.enter(provider, key, entry)
+            except ApiError as error:
+                # Nobody else knows of it any more: the object is gone, and a sweep sees only what can be listed.
+                words = "a possible leak could not be written down, and will be tried again"
+                log.warning(words, extra={"instance": str(key), "error": str(error)})
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+            else:
+                return
 
 
 def _may_have_left_something(memory: Memory) -> bool:
