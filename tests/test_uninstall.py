@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.engine.virtual_loop import VirtualLoop
-from tests.kube.fake_api import FakeApi, a_cluster_provider, a_provider, an_instance
+from tests.kube.fake_api import Body, FakeApi, a_cluster_provider, a_provider, an_instance
 
 from gpuwright import uninstall
 from gpuwright.kube.client import Forbidden
@@ -70,7 +70,7 @@ def test_many_instances_are_counted_and_some_are_named() -> None:
 def test_a_provider_that_is_let_go_in_time_is_waited_for() -> None:
     api = FakeApi()
     api.add(PROVIDERS, with_metadata(a_provider("https://gateway.example"), IN_USE))
-    let_go = {"metadata": {"finalizers": []}}
+    let_go: Body = {"metadata": {"finalizers": []}}
 
     def later() -> None:
         # The second look is not served before the operator has done its work.
