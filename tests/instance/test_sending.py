@@ -244,6 +244,18 @@ async def test_a_conflict_at_the_outcome_is_written_on_top_of() -> None:
     assert stage.body["metadata"]["annotations"] == {"note": "theirs"}
 
 
+async def test_an_outcome_speaks_of_the_spec_that_was_looked_at_and_not_of_a_newer_one() -> None:
+    stage = Stage()
+    stage.desk.during_create.append(lambda: stage.change({"spec": {"powerState": "Stopped"}}))
+    await stage.reconcile()
+    statuses = [write.body["status"] for write in stage.api.writes if "status" in write.body]
+    refused, outcome = [status for status in statuses if status.get("launch", {}).get("outcome") == "Committed"]
+    # A patch says what changes: before it stood 1.
+    assert outcome.get("observedGeneration", 1) == refused.get("observedGeneration", 1) == 1
+    assert {entry["observedGeneration"] for entry in outcome["conditions"]} == {1}
+    assert stage.status["observedGeneration"] == 2, "the next pass has looked at it"
+
+
 async def test_an_outcome_is_written_again_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     async def at_once(seconds: float) -> None:
         assert seconds > 0

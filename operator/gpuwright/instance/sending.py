@@ -115,7 +115,6 @@ class Sending:
                 seen.instance,
                 body=body,
                 memory=memory,
-                generation=int(body["metadata"].get("generation", 1)),
                 deleting="deletionTimestamp" in body["metadata"],
                 finalized=finalized,
             )
