@@ -154,9 +154,10 @@ _NEED_VALUES = "In and NotIn need values"
 _SETTLES = "settleSeconds must be more than"
 
 PROVIDER: dict[str, Row] = {
-    "spec.type": Row(()),  # there is one kind of provider so far; an unknown word is tried
+    "spec.type": Row(()),  # it cannot be changed; an unknown word is tried
     "spec.gateway": to(
-        {"endpoint": "https://gateway.example:8443", "credentialsSecretRef": {"name": "spare-token", "key": "other"}}
+        {"endpoint": "https://gateway.example:8443", "credentialsSecretRef": {"name": "spare-token", "key": "other"}},
+        unset_says="belong together",
     ),
     "spec.gateway.endpoint": to(
         "http://127.0.0.1:1",
