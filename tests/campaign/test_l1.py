@@ -5,7 +5,6 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from tests.builders import a_provider_spec
 from tests.campaign import l1
 from tests.campaign.l1_api import API_FAULTS
 from tests.campaign.l1_bench import Bench
@@ -36,6 +35,7 @@ from gpuwright.instance.rules import decide as rules
 from gpuwright.model import request
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.conditions import Reason
+from gpuwright.model.provider_spec import ProviderSpec
 from gpuwright.provider import sweep, sweeper
 from gpuwright.provider.sweep import Named, Standing
 from gpuwright.provider.sweeper import Sweeper
@@ -101,20 +101,27 @@ def test_a_replay_prints_the_trace_of_its_point(capsys: pytest.CaptureFixture[st
     assert "result='unknown'" in said
 
 
-@pytest.mark.parametrize("dialect", ["Full", "CreateOnly"])
-@pytest.mark.parametrize("keys", [True, False])
-def test_every_adapter_that_there_is_has_one_of_the_classes(dialect: str, keys: bool) -> None:
-    for kind, made in KINDS.items():
-        gateway = {
-            "endpoint": "https://gateway.example",
-            "credentialsSecretRef": {"name": "gateway-token", "key": "token"},
-            "dialect": dialect,
-            "idempotencyKeys": keys,
-        }
-        spec = a_provider_spec(type=str(kind), gateway=gateway)
-        policy = AddressPolicy((), private=False)
-        capabilities = made.make(spec, AdapterContext("secret", "cluster", policy, promises=True)).capabilities
-        classes = {(traits.create_key, traits.reads) for traits in CLASSES.values()}
+GATEWAY = {"endpoint": "https://gateway.example", "credentialsSecretRef": {"name": "gateway-token", "key": "token"}}
+AWS = {"region": "us-east-1", "credentialsSecretRef": {"name": "aws", "key": "credentials"}}
+PROVIDERS = [
+    *(
+        {"type": "Gateway", "gateway": {**GATEWAY, "dialect": dialect, "idempotencyKeys": keys}}
+        for dialect in ("Full", "CreateOnly")
+        for keys in (True, False)
+    ),
+    {"type": "EC2", "ec2": AWS, "settleSeconds": 300},
+]
+
+
+def test_every_adapter_that_there_is_has_one_of_the_classes() -> None:
+    assert {spec["type"] for spec in PROVIDERS} == set(KINDS), "a new kind of provider wants a row here"
+    classes = {(traits.create_key, traits.reads) for traits in CLASSES.values()}
+    # What EC2 wants to read; a gateway takes any text.
+    secret = "[default]\naws_access_key_id = key\naws_secret_access_key = secret"
+    context = AdapterContext(secret, "cluster", AddressPolicy((), private=False), promises=True)
+    for body in PROVIDERS:
+        spec = ProviderSpec.model_validate(body)
+        capabilities = KINDS[spec.type].make(spec, context).capabilities
         # Without reads a token shortens no wait, so such an adapter goes the way of names.
         assert (capabilities.create_key, capabilities.reads) in classes or not capabilities.reads
 
