@@ -61,15 +61,6 @@ campaign: $(READY)  ## run the fault campaign (hours); LEVEL=L1 SEED=7 for a par
 	@$(BIN)/gpuwright-sandbox tools
 	@$(BIN)/python -m tests.campaign $(if $(LEVEL),--level $(LEVEL)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-.PHONY: mutants
-mutants: $(READY)  ## mutation score of the pure rules (an hour); ARGS='--sample 0.2 --seed 7' for a part of it
-	@$(BIN)/python -m hack.mutation $(ARGS)
-
-.PHONY: soak
-soak: $(READY)  ## an hour of random faults over 1,000 instances; ARGS='--seconds 600 --instances 100' for less
-	@$(BIN)/gpuwright-sandbox tools
-	@$(BIN)/python -m tests.campaign --level soak $(if $(SEED),--seed $(SEED)) $(ARGS)
-
 .PHONY: check
 check: $(READY)  ## formats, lints, types, import contracts, generated files
 	@$(BIN)/ruff format --check .
@@ -87,10 +78,9 @@ check: $(READY)  ## formats, lints, types, import contracts, generated files
 	@$(BIN)/python -m hack.site
 
 .PHONY: crds
-crds: $(READY)  ## write crds/, the copies in charts/ and deploy/, and docs/api.md from the models
+crds: $(READY)  ## write crds/, and the copies in charts/ and deploy/, from the models
 	@$(BIN)/python hack/crds.py
 	@$(BIN)/python hack/helm_manifests.py
-	@$(BIN)/python -m hack.api_reference
 
 .PHONY: manifests
 manifests: $(READY)  ## write deploy/ (install.yaml and a kustomize base) from the chart

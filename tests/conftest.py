@@ -14,6 +14,7 @@ _TESTS = Path(__file__).resolve().parent
 _CRDS = _TESTS.parent / "crds"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests one worker runs one after the other (`make test` has two).
 

@@ -13,6 +13,8 @@ from gpuwright.adapters import ec2, ec2_answers, ec2_machines, ec2_request, ec2_
 from gpuwright.model.errors import NotCommitted, ProviderError
 from gpuwright.model.machine import Absent, MachineState
 
+pytestmark = pytest.mark.long
+
 Play: TypeAlias = Callable[[test_ec2.TestEc2, Ec2Stage], Awaitable[None]]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -36,7 +37,7 @@ from gpuwright.model import request
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.conditions import Reason
 from gpuwright.model.provider_spec import ProviderSpec
-from gpuwright.provider import sweep, sweeper
+from gpuwright.provider import sweeper
 from gpuwright.provider.sweep import Named, Standing
 from gpuwright.provider.sweeper import Sweeper
 
@@ -103,7 +104,7 @@ def test_a_replay_prints_the_trace_of_its_point(capsys: pytest.CaptureFixture[st
 
 GATEWAY = {"endpoint": "https://gateway.example", "credentialsSecretRef": {"name": "gateway-token", "key": "token"}}
 AWS = {"region": "us-east-1", "credentialsSecretRef": {"name": "aws", "key": "credentials"}}
-PROVIDERS = [
+PROVIDERS: list[dict[str, Any]] = [
     *(
         {"type": "Gateway", "gateway": {**GATEWAY, "dialect": dialect, "idempotencyKeys": keys}}
         for dialect in ("Full", "CreateOnly")
@@ -211,17 +212,6 @@ class TestTheSweepWithoutAGuard:
         monkeypatch.setattr(sweeper, "standing_of", lambda *_any: Standing.GONE)
         monkeypatch.setattr(sweeper, "named_in", lambda *_any: Named())
         assert "I4" in caught("sweep:token:retained:F19:list:first")
-
-    def test_i16_where_an_owner_that_is_not_answered_for_counts_as_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def gone(*_any: object) -> Standing:
-            return Standing.GONE
-
-        monkeypatch.setattr(Sweeper, "_standing", gone)
-        assert "I16" in caught("sweep:token:restored-object:away:owner:every")
-
-    def test_i16_where_any_number_is_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sweep, "are_too_many", lambda *_any: False)
-        assert "I16" in caught("sweep:token:mass-finding:F19:list:first")
 
     def test_i2_where_nothing_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Sweeper, "due_at", lambda *_any: None)

@@ -23,6 +23,7 @@ def samples(levels: Sequence[float], seconds: float = HOUR) -> list[Sample]:
     return [Sample(number * seconds / len(levels), mib, 0, 0, 0) for number, mib in enumerate(levels)]
 
 
+@pytest.mark.long
 @pytest.mark.cluster
 @pytest.mark.timeout(900)  # on a machine that is busy with other things
 def test_a_minute_of_random_faults_doubles_and_leaks_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from tests.charts.estate import (
 from tests.charts.helm import NAMESPACE, RELEASE, Body, together
 from tests.charts.rights import Right, asked, granted
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1200)]
 
 KEPT = "trainer-0"
 LEASE = "lease.coordination.k8s.io/gpuwright"
