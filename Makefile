@@ -35,11 +35,17 @@ demo: $(READY)  ## show the main job on a real API server; KEEP=1 leaves it runn
 	@$(BIN)/gpuwright-sandbox demo $(if $(KEEP),--keep) $(if $(PLAIN),--plain)
 
 .PHONY: test
-test: $(READY)  ## run the tests: pure ones, and those on a real API server (about 12 minutes)
+test: $(READY)  ## run the tests: pure ones, and those on a real API server (about 15 minutes)
 	@$(BIN)/gpuwright-sandbox tools
 	@$(BIN)/gpuwright-sandbox chart-tools
 	@$(BIN)/python -m hack.programs --make promtool actionlint mkdocs
-	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -m 'not long' -n 2 --dist loadgroup $(ARGS)
+
+.PHONY: test-long
+test-long: $(READY)  ## run what `make test` leaves out: both Helms install for real, a short soak, EC2 without its guards
+	@$(BIN)/gpuwright-sandbox tools
+	@$(BIN)/gpuwright-sandbox chart-tools
+	@$(BIN)/pytest -m long $(ARGS)
 
 .PHONY: e2e
 e2e: $(READY)  ## run the end-to-end tests only (about 6 minutes); CONTEXT=name on a cluster of your own
@@ -61,6 +67,15 @@ campaign: $(READY)  ## run the fault campaign (hours); LEVEL=L1 SEED=7 for a par
 	@$(BIN)/gpuwright-sandbox tools
 	@$(BIN)/python -m tests.campaign $(if $(LEVEL),--level $(LEVEL)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+.PHONY: mutants
+mutants: $(READY)  ## mutation score of the pure rules (an hour); ARGS='--sample 0.2 --seed 7' for a part of it
+	@$(BIN)/python -m hack.mutation $(ARGS)
+
+.PHONY: soak
+soak: $(READY)  ## an hour of random faults over 1,000 instances; ARGS='--seconds 600 --instances 100' for less
+	@$(BIN)/gpuwright-sandbox tools
+	@$(BIN)/python -m tests.campaign --level soak $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 .PHONY: check
 check: $(READY)  ## formats, lints, types, import contracts, generated files
 	@$(BIN)/ruff format --check .
@@ -78,9 +93,10 @@ check: $(READY)  ## formats, lints, types, import contracts, generated files
 	@$(BIN)/python -m hack.site
 
 .PHONY: crds
-crds: $(READY)  ## write crds/, and the copies in charts/ and deploy/, from the models
+crds: $(READY)  ## write crds/, the copies in charts/ and deploy/, and docs/api.md from the models
 	@$(BIN)/python hack/crds.py
 	@$(BIN)/python hack/helm_manifests.py
+	@$(BIN)/python -m hack.api_reference
 
 .PHONY: manifests
 manifests: $(READY)  ## write deploy/ (install.yaml and a kustomize base) from the chart
