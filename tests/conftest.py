@@ -18,12 +18,11 @@ _CRDS = _TESTS.parent / "crds"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests one worker runs one after the other (`make test` has two).
 
-    A file stays together, and of those that need a control plane a whole folder: two such folders at once are enough
-    for two cores.
+    A file stays together, and all that needs a control plane: one such test at a time is enough for two cores.
     """
     for item in items:
         path = item.path.relative_to(_TESTS)
-        together = path.parts[0] if item.get_closest_marker("cluster") else str(path)
+        together = "cluster" if item.get_closest_marker("cluster") else str(path)
         item.add_marker(pytest.mark.xdist_group(together))
 
 

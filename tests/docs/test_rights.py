@@ -189,11 +189,11 @@ def requests(control_plane: ControlPlane, namespace: str, gateway: GatewayProces
     with operator(control_plane.service_account_kubeconfig(*ACCOUNT), namespace, log):
         made = kubectl("apply", "-f", "-", input=workload(namespace, gateway))
         assert made.returncode == 0, made.stderr
-        ready = kubectl("wait", "gwi", "--all", "-n", namespace, "--for=condition=Ready", "--timeout=60s")
+        ready = kubectl("wait", "gwi", "--all", "-n", namespace, "--for=condition=Ready", "--timeout=180s")
         assert ready.returncode == 0, f"{ready.stderr}\n{log.read_text()}"
-        kubectl("delete", "gwi", "kept", "kept-by-all", "-n", namespace, "--timeout=60s")
-        kubectl("delete", "namespace", namespace, "--timeout=60s")
-        kubectl("delete", "gwcprov", f"shared-{namespace}", "--timeout=60s")
+        kubectl("delete", "gwi", "kept", "kept-by-all", "-n", namespace, "--timeout=180s")
+        kubectl("delete", "namespace", namespace, "--timeout=180s")
+        kubectl("delete", "gwcprov", f"shared-{namespace}", "--timeout=180s")
     assert kubectl("get", "namespace", namespace).returncode != 0, log.read_text()
     return asked(control_plane.audit_log, offset)
 
