@@ -10,20 +10,7 @@ from tests.e2e.context import CONTEXT, CurrentContext
 
 from gpuwright_sandbox.controlplane.plane import ControlPlane
 
-_TESTS = Path(__file__).resolve().parent
-_CRDS = _TESTS.parent / "crds"
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests one worker runs one after the other (`make test` has two).
-
-    A file stays together, and all that needs a control plane: one such test at a time is enough for two cores.
-    """
-    for item in items:
-        path = item.path.relative_to(_TESTS)
-        together = "cluster" if item.get_closest_marker("cluster") else str(path)
-        item.add_marker(pytest.mark.xdist_group(together))
+_CRDS = Path(__file__).resolve().parents[1] / "crds"
 
 
 @pytest.fixture(scope="session")
