@@ -184,6 +184,8 @@ def requests(control_plane: ControlPlane, namespace: str, gateway: GatewayProces
     shared = of("v1", "Secret", "gateway-token", ACCOUNT[0], stringData={"token": gateway.token})
     assert kubectl("apply", "-f", "-", input=yaml.safe_dump(shared)).returncode == 0
     kubectl("label", "namespace", namespace, "gpu=true")
+    # Another test may have left its Lease there, and then nobody creates one.
+    kubectl("delete", "lease", "gpuwright", "-n", ACCOUNT[0], "--ignore-not-found")
     offset = control_plane.audit_log.stat().st_size
     log = tmp_path / "operator.log"
     with operator(control_plane.service_account_kubeconfig(*ACCOUNT), namespace, log):
