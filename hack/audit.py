@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gpuwright_sandbox.controlplane.errors import BinariesMissingError
 from hack import programs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -89,8 +90,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--strict", action="store_true", help="fail unless every package was answered for")
     strict = parser.parse_args(arguments).strict
     try:
-        audit = asked(programs.find_or_make("pip-audit", programs.Places.of_environment(os.environ), sys.stderr))
-    except programs.ProgramMissingError as error:
+        audit = asked(programs.find_or_make("pip-audit", os.environ, sys.stderr))
+    except BinariesMissingError as error:
         audit = Audit(trouble=str(error))
     print(*audit.lines(), sep="\n")
     return audit.exit_code(strict=strict)

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from gpuwright_sandbox.chart_tools import HELM4, find
+from gpuwright_sandbox.chart_tools import HELM4
 from gpuwright_sandbox.controlplane.errors import BinariesMissingError
+from gpuwright_sandbox.go_tools import find
 
 ROOT = Path(__file__).resolve().parents[1]
 CHART = ROOT / "charts" / "gpuwright"

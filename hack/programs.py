@@ -5,158 +5,115 @@ Programs in Go are built from what `hack/NAME/go.mod` pins. Those in Python, and
 environment, installed from requirements/tools.txt with hashes.
 """
 
-import contextlib
-import fcntl
-import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from gpuwright_sandbox import go_tools
 from gpuwright_sandbox.controlplane import progress
-from gpuwright_sandbox.controlplane.building import build_environment
-from gpuwright_sandbox.controlplane.golang import find_or_install_go
-from gpuwright_sandbox.controlplane.versions import Version
+from gpuwright_sandbox.controlplane.errors import BinariesMissingError
+from gpuwright_sandbox.controlplane.making import alone
+from gpuwright_sandbox.go_tools import GoTool, cache_home, digest
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements" / "tools.txt"
+MADE_BY = "make programs"
 IN_PYTHON = ("cyclonedx-py", "hadolint", "mkdocs", "pip-audit")
-GO = Version(1, 26)
-
-
-@dataclass(frozen=True, slots=True)
-class InGo:
-    """A program that is built: its package, its build tags, and how long that takes the first time, in words."""
-
-    package: str
-    tags: str
-    time: str
-
-
-IN_GO: Mapping[str, InGo] = {
-    "actionlint": InGo("github.com/rhysd/actionlint/cmd/actionlint", "", "under a minute"),
-    # Without the clouds in which a Prometheus server looks for targets: no alert needs them.
-    "promtool": InGo("github.com/prometheus/prometheus/cmd/promtool", "remove_all_sd", "about 4 minutes on 2 cores"),
+IN_GO: Mapping[str, GoTool] = {
+    "actionlint": GoTool(
+        name="actionlint",
+        program="actionlint",
+        module="github.com/rhysd/actionlint",
+        package="github.com/rhysd/actionlint/cmd/actionlint",
+        made_by=MADE_BY,
+        time="under a minute",
+    ),
+    "promtool": GoTool(
+        name="promtool",
+        program="promtool",
+        module="github.com/prometheus/prometheus",
+        package="github.com/prometheus/prometheus/cmd/promtool",
+        made_by=MADE_BY,
+        # Without the clouds in which a Prometheus server looks for targets: no alert needs them.
+        tags="remove_all_sd",
+        time="about 4 minutes on 2 cores",
+    ),
 }
 PROGRAMS = (*IN_GO, *IN_PYTHON)
 
 
-class ProgramMissingError(Exception):
-    """A program is not there, or cannot be made here; the message says what to do."""
-
-
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Where programs are looked for and made."""
+class Environment:
+    """The one environment of the programs in Python; its folder's name changes with what is pinned."""
 
-    search_path: str
-    cache: Path
+    folder: Path
 
     @classmethod
-    def of_environment(cls, environment: Mapping[str, str]) -> "Places":
-        """Return the places that these variables name; an empty one counts as absent."""
-        home = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-        return cls(environment.get("PATH", os.defpath), Path(home) / "gpuwright" / "programs")
+    def of(cls, variables: Mapping[str, str]) -> "Environment":
+        """Return the one that belongs to these environment variables, made or not."""
+        return cls(cache_home(variables) / f"python-{digest(LOCK)}")
 
-    def made(self, name: str) -> Path:
-        """Return where a program is once it is made; the folder's name changes with what is pinned."""
-        if name in IN_GO:
-            return self.cache / f"{name}-{_digest(*_pins(name))}" / name
-        return self.cache / f"python-{_digest(LOCK)}" / "bin" / name
+    def program(self, name: str) -> Path:
+        """Return where a program is once the environment is made."""
+        return self.folder / "bin" / name
 
 
-def find(name: str, places: Places) -> Path | None:
-    """Return a program that is there, or None. On PATH counts; what else is in this project's .venv does not."""
-    on_path = shutil.which(name, path=places.search_path)
-    if on_path is not None:
-        return Path(on_path)
-    made = places.made(name)
-    return made if made.exists() else None
+def find(name: str, variables: Mapping[str, str]) -> Path:
+    """Return a program without making it. On PATH counts; what else is in this project's .venv does not.
 
-
-def find_made(name: str) -> Path:
-    """Return a program without making it, for a caller that has no minutes to spare. Raises ProgramMissingError."""
-    found = find(name, Places.of_environment(os.environ))
+    Raises:
+        BinariesMissingError: it is to be made first; the message says how.
+    """
+    if name in IN_GO:
+        return go_tools.find(IN_GO[name], variables)
+    found = _look(name, variables)
     if found is None:
-        raise ProgramMissingError(f"{name}: not found; `make programs` makes it once")
+        raise BinariesMissingError(f"{name}: not found; run `{MADE_BY}`, which makes it once")
     return found
 
 
-def find_or_make(name: str, places: Places, out: TextIO) -> Path:
-    """Return a program, made in the cache where it was not found. Raises ProgramMissingError."""
-    found = find(name, places)
-    if found is not None:
-        return found
-    with _alone(places.cache):
-        # Another process may have made it while this one waited.
-        found = find(name, places)
-        if found is None:
-            (_build if name in IN_GO else _install)(name, places, out)
-    return places.made(name) if found is None else found
+def find_or_make(name: str, variables: Mapping[str, str], out: TextIO) -> Path:
+    """Return a program, made in the cache where it was not found.
+
+    Raises:
+        BinariesMissingError: it cannot be made here; the message says what is missing.
+    """
+    if name in IN_GO:
+        return go_tools.find_or_build(IN_GO[name], variables, out)
+    if _look(name, variables) is None:
+        with alone(cache_home(variables), out):
+            # Another process may have made it while this one waited.
+            if _look(name, variables) is None:
+                _install(Environment.of(variables), out)
+    return find(name, variables)
 
 
-def _build(name: str, places: Places, out: TextIO) -> None:
-    program, target = IN_GO[name], places.made(name)
-    # Where the control plane keeps its Go, too.
-    go = find_or_install_go(places.cache.parent / "controlplane", places.search_path, GO, out)
-    with tempfile.TemporaryDirectory(dir=places.cache, prefix=".new-") as folder:
-        new = Path(folder) / name
-        flags = ("-trimpath", "-ldflags", "-s -w", "-tags", program.tags, "-o", str(new))
-        log = places.cache / f"{name}.log"
-        command = progress.Command(
-            (str(go), "build", *flags, program.package), ROOT / "hack" / name, build_environment(os.environ), log
-        )
-        if not progress.run(command, f"building {name}, {program.time}", out):
-            raise ProgramMissingError(f"building {name} failed: the end of {log} says why")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        new.replace(target)
+def _look(name: str, variables: Mapping[str, str]) -> Path | None:
+    on_path = shutil.which(name, path=variables.get("PATH", os.defpath))
+    if on_path is not None:
+        return Path(on_path)
+    made = Environment.of(variables).program(name)
+    return made if made.exists() else None
 
 
-def _install(name: str, places: Places, out: TextIO) -> None:
-    environment, log = places.made(name).parents[1], places.cache / "python.log"
+def _install(environment: Environment, out: TextIO) -> None:
+    folder, log = environment.folder, environment.folder.with_suffix(".log")
     # Not made elsewhere and moved: its scripts have the path of their interpreter in them.
-    shutil.rmtree(environment, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     steps = (
-        (sys.executable, "-m", "venv", str(environment)),
-        (str(environment / "bin" / "pip"), "install", "--quiet", "--require-hashes", "-r", str(LOCK)),
+        (sys.executable, "-m", "venv", str(folder)),
+        (str(environment.program("pip")), "install", "--quiet", "--require-hashes", "-r", str(LOCK)),
     )
     for step in steps:
         command = progress.Command(step, ROOT, os.environ, log)
         if not progress.run(command, f"setting up {', '.join(IN_PYTHON)}", out):
-            shutil.rmtree(environment, ignore_errors=True)
-            raise ProgramMissingError(f"installing {LOCK.name} failed: the end of {log} says why")
-
-
-def _pins(name: str) -> Sequence[Path]:
-    return tuple(ROOT / "hack" / name / file for file in ("go.mod", "go.sum"))
-
-
-def _digest(*files: Path) -> str:
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
-
-
-@contextlib.contextmanager
-def _alone(cache: Path) -> Iterator[None]:
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def pinned(name: str) -> str:
-    """Return the release of a program that its go.mod pins, such as v1.7.12."""
-    module = IN_GO[name].package.partition("/cmd/")[0]
-    text = (ROOT / "hack" / name / "go.mod").read_text(encoding="utf-8")
-    found = re.search(rf"^\s*(?:require )?{re.escape(module)} (\S+)", text, re.MULTILINE)
-    if found is None:
-        raise ProgramMissingError(f"hack/{name}/go.mod does not pin {module}")
-    return found[1]
+            shutil.rmtree(folder, ignore_errors=True)
+            raise BinariesMissingError(f"installing {LOCK.name} failed: the end of {log} says why")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -166,8 +123,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"say which: {', '.join(PROGRAMS)}", file=sys.stderr)
         return 2
     try:
-        found = [find_or_make(name, Places.of_environment(os.environ), sys.stderr) for name in names]
-    except ProgramMissingError as error:
+        found = [find_or_make(name, os.environ, sys.stderr) for name in names]
+    except BinariesMissingError as error:
         print(error, file=sys.stderr)
         return 1
     if arguments[0] == "--make":

@@ -13,6 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from gpuwright_sandbox.controlplane.errors import BinariesMissingError
 from hack import programs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,9 +66,9 @@ def completed(bom: Bom) -> Bom:
 def main() -> int:
     """Return the exit code: 1 where the bill cannot be made."""
     try:
-        tool = programs.find_or_make("cyclonedx-py", programs.Places.of_environment(os.environ), sys.stderr)
+        tool = programs.find_or_make("cyclonedx-py", os.environ, sys.stderr)
         bom = completed(listed(tool))
-    except (SbomError, programs.ProgramMissingError) as error:
+    except (SbomError, BinariesMissingError) as error:
         print(error, file=sys.stderr)
         return 1
     TARGET.parent.mkdir(exist_ok=True)

@@ -5,14 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gpuwright_sandbox.controlplane.errors import BinariesMissingError
 from hack import programs
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def build(target: Path) -> tuple[bool, str]:
-    """Return whether the site could be built into this folder, and what mkdocs said. Raises ProgramMissingError."""
-    tool = programs.find_or_make("mkdocs", programs.Places.of_environment(os.environ), sys.stderr)
+    """Return whether the site could be built into this folder, and what mkdocs said. Raises BinariesMissingError."""
+    tool = programs.find_or_make("mkdocs", os.environ, sys.stderr)
     # Not --quiet: warnings that are not told are not counted either, and --strict finds none.
     command = (str(tool), "build", "--strict", "--clean", "--site-dir", str(target))
     # The theme's makers tell of their plans for mkdocs at each build.
@@ -25,7 +26,7 @@ def main() -> int:
     """Return the exit code: 1 where the site cannot be built."""
     try:
         built, said = build(ROOT / "build" / "site")
-    except programs.ProgramMissingError as error:
+    except BinariesMissingError as error:
         print(error, file=sys.stderr)
         return 1
     if not built:

@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from gpuwright_sandbox.chart_tools import HELM3, HELM4, GoTool, find
+from gpuwright_sandbox.chart_tools import HELM3, HELM4
+from gpuwright_sandbox.go_tools import GoTool, find
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "gpuwright"

@@ -12,8 +12,9 @@ import yaml
 from tests.charts import schemas, toggles
 from tests.charts.helm import NAMESPACE, ROOT, Body, of_kind, renderer
 
-from gpuwright_sandbox.chart_tools import KUBECONFORM, find
+from gpuwright_sandbox.chart_tools import KUBECONFORM
 from gpuwright_sandbox.controlplane.plane import ControlPlane
+from gpuwright_sandbox.go_tools import find
 
 pytestmark = pytest.mark.cluster
 

@@ -2,11 +2,13 @@
 
 import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hack.programs import IN_GO, IN_PYTHON, PROGRAMS, Places, ProgramMissingError
+from hack.programs import IN_PYTHON, PROGRAMS, Environment
 
+from gpuwright_sandbox.controlplane.errors import BinariesMissingError
 from hack import programs
 
 
@@ -18,70 +20,44 @@ def executable(path: Path) -> Path:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places(search_path=str(tmp_path / "bin"), cache=tmp_path / "cache")
+def variables(tmp_path: Path) -> Mapping[str, str]:
+    return {"PATH": str(tmp_path / "bin"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_what_is_on_path_is_taken_before_what_was_made(name: str, places: Places, tmp_path: Path) -> None:
-    made = executable(places.made(name))
-    assert programs.find(name, places) == made
+@pytest.mark.parametrize("name", IN_PYTHON)
+def test_what_is_on_path_is_taken_before_what_was_made(name: str, variables: Mapping[str, str], tmp_path: Path) -> None:
+    made = executable(Environment.of(variables).program(name))
+    assert programs.find(name, variables) == made
     on_path = executable(tmp_path / "bin" / name)
-    assert programs.find(name, places) == on_path
+    assert programs.find(name, variables) == on_path
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_what_is_nowhere_is_not_found(name: str, places: Places) -> None:
-    assert programs.find(name, places) is None
+def test_a_caller_without_time_is_told_how_to_make_what_is_nowhere(name: str, variables: Mapping[str, str]) -> None:
+    with pytest.raises(BinariesMissingError, match=f"{name}: not found; run `make programs`"):
+        programs.find(name, variables)
 
 
-@pytest.mark.parametrize("name", IN_GO)
-def test_another_pin_is_another_program(
-    name: str, places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_another_lock_is_another_environment(
+    variables: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = places.made(name)
-    monkeypatch.setattr(programs, "ROOT", tmp_path)
-    for file in ("go.mod", "go.sum"):
-        (tmp_path / "hack" / name).mkdir(parents=True, exist_ok=True)
-        (tmp_path / "hack" / name / file).write_text("other")
-    assert places.made(name) != before
-
-
-def test_programs_in_python_share_one_environment(places: Places) -> None:
-    assert len({places.made(name).parent for name in IN_PYTHON}) == 1
-
-
-@pytest.mark.parametrize("name", IN_GO)
-def test_a_program_in_go_is_pinned_by_a_release(name: str) -> None:
-    assert programs.pinned(name).startswith("v")
-    assert "-" not in programs.pinned(name), "a release, no commit"
-
-
-def test_a_pin_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "hack" / "promtool").mkdir(parents=True)
-    (tmp_path / "hack" / "promtool" / "go.mod").write_text("module x\n")
-    monkeypatch.setattr(programs, "ROOT", tmp_path)
-    with pytest.raises(ProgramMissingError, match=r"does not pin github\.com/prometheus/prometheus"):
-        programs.pinned("promtool")
+    before = Environment.of(variables)
+    lock = tmp_path / "tools.txt"
+    lock.write_text("other")
+    monkeypatch.setattr(programs, "LOCK", lock)
+    assert Environment.of(variables) != before
 
 
 def test_an_installation_that_fails_leaves_nothing_and_says_where_to_look(
-    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    variables: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = tmp_path / "tools.txt"
     lock.write_text("no-such-thing-at-all==1 --hash=sha256:00\n")
     monkeypatch.setattr(programs, "LOCK", lock)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(ProgramMissingError, match=r"python\.log says why"):
-        programs.find_or_make("mkdocs", places, io.StringIO())
-    assert not places.made("mkdocs").parents[1].exists()
-
-
-def test_a_caller_without_time_is_told_how_to_make_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ProgramMissingError, match="`make programs` makes it once"):
-        programs.find_made("promtool")
+    with pytest.raises(BinariesMissingError, match=r"\.log says why"):
+        programs.find_or_make("mkdocs", variables, io.StringIO())
+    assert not Environment.of(variables).folder.exists()
 
 
 def test_the_command_runs_the_program_and_ends_as_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import fnmatch
 import json
+import os
 import re
 import subprocess
 from pathlib import PurePosixPath
@@ -38,13 +39,13 @@ def context(path: str) -> bool:
 
 
 def test_hadolint_finds_nothing() -> None:
-    command = (str(programs.find_made("hadolint")), str(DOCKERFILE))
+    command = (str(programs.find("hadolint", os.environ)), str(DOCKERFILE))
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stdout
 
 
 def test_hadolint_would_find_something() -> None:
-    command = (str(programs.find_made("hadolint")), "-")
+    command = (str(programs.find("hadolint", os.environ)), "-")
     text = DOCKERFILE.read_text().replace("USER 65532:65532", "USER root")
     answer = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert "DL3002" in answer.stdout

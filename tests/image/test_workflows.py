@@ -1,5 +1,6 @@
 """The workflows: linted, with as few rights as they need, and with nothing in them that is not pinned."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -21,7 +22,7 @@ def jobs(path: Path) -> dict[str, Any]:
 
 
 def actionlint(*paths: Path) -> subprocess.CompletedProcess[str]:
-    command = (str(programs.find_made("actionlint")), *map(str, paths))
+    command = (str(programs.find("actionlint", os.environ)), *map(str, paths))
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

@@ -1,5 +1,6 @@
 """The alerts: on metrics that exist, each with words, a runbook and a test by promtool that fails without it."""
 
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -40,7 +41,7 @@ each_rule = pytest.mark.parametrize("rule", rules(), ids=name_of)
 
 
 def promtool(*arguments: str, folder: Path = FILES) -> subprocess.CompletedProcess[str]:
-    command = (str(programs.find_made("promtool")), *arguments)
+    command = (str(programs.find("promtool", os.environ)), *arguments)
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 

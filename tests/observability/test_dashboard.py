@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -147,7 +148,7 @@ def promtool(inputs: Any, cases: Any, folder: Path) -> "subprocess.CompletedProc
     test = {"interval": f"{STEP}s", "input_series": inputs, "promql_expr_test": cases}
     whole = {"rule_files": [], "evaluation_interval": "15s", "fuzzy_compare": True, "tests": [test]}
     (folder / "queries.yaml").write_text(yaml.safe_dump(whole))
-    command = (str(programs.find_made("promtool")), "test", "rules", "queries.yaml")
+    command = (str(programs.find("promtool", os.environ)), "test", "rules", "queries.yaml")
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
