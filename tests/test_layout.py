@@ -12,6 +12,7 @@ TESTS = ROOT / "tests"
 # Modules that are only words for others to keep, or that no test could run by itself, and what keeps them instead.
 ELSEWHERE = {
     "__main__.py": "tests/e2e runs it as the process that it is",
+    "assembly.py": "tests/campaign/l1_process.py lives on it, and tests/e2e",
     "adapters/contract.py": "tests/adapters/contract.py, the suite that every adapter's tests inherit",
     "adapters/desk.py": "tests/provider/test_desk.py, the tests of what implements it",
     "model/event_reasons.py": "tests/docs compares each reason with its section",

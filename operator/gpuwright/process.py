@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
@@ -197,7 +197,7 @@ class Operator:
     async def _list(self, resource: Resource) -> set[Key]:
         """Take in all objects of a kind; return their keys. Raises ApiError."""
         seen: set[Key] = set()
-        async for page in self._pages(resource):
+        async for page in self._client.pages_within(resource, self._namespaces):
             for body in page:
                 key = key_of(resource.kind, body)
                 seen.add(key)
@@ -210,12 +210,6 @@ class Operator:
         if self._phase.leading:
             self._metrics.resync_corrections.inc()
             self._changed(key)
-
-    async def _pages(self, resource: Resource) -> AsyncIterator[list[dict[str, Any]]]:
-        scopes: list[str | None] = list(self._namespaces) if self._namespaces and resource.namespaced else [None]
-        for namespace in scopes:
-            async for page in self._client.pages(resource, namespace):
-                yield page
 
     async def _resync_for_ever(self) -> None:
         while True:

@@ -18,6 +18,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._declare_reconciles()
         self._declare_machines()
+        self._declare_providers()
         self._declare_losses()
         self._declare_process()
 
@@ -60,18 +61,6 @@ class Metrics:
             ["namespace", "provider", "summary"],
             registry=self.registry,
         )
-        self.provider_calls = Counter(
-            "gpuwright_provider_calls_total",
-            "Calls to providers by verb and result (ok, blind, unknown, not_committed, not_executed).",
-            ["provider", "verb", "result"],
-            registry=self.registry,
-        )
-        self.provider_seconds = Histogram(
-            "gpuwright_provider_call_seconds",
-            "Length of provider calls in seconds.",
-            ["provider", "verb"],
-            registry=self.registry,
-        )
         self.creates = Counter(
             "gpuwright_creates_total", "Creates by outcome.", ["provider", "outcome"], registry=self.registry
         )
@@ -96,6 +85,20 @@ class Metrics:
             "From a create's intent until its machine was seen running, in seconds.",
             ["provider"],
             buckets=(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800),
+            registry=self.registry,
+        )
+
+    def _declare_providers(self) -> None:
+        self.provider_calls = Counter(
+            "gpuwright_provider_calls_total",
+            "Calls to providers by verb and result (ok, blind, unknown, not_committed, not_executed).",
+            ["provider", "verb", "result"],
+            registry=self.registry,
+        )
+        self.provider_seconds = Histogram(
+            "gpuwright_provider_call_seconds",
+            "Length of provider calls in seconds.",
+            ["provider", "verb"],
             registry=self.registry,
         )
         self.provider_online = Gauge(

@@ -95,18 +95,16 @@ async def check(client: KubeClient, namespaces: Sequence[str], *, report_only: b
 async def _objects(
     client: KubeClient, resource: Resource, namespaces: Sequence[str]
 ) -> AsyncIterator[Mapping[str, Any]]:
-    scopes: list[str | None] = list(namespaces) if namespaces and resource.namespaced else [None]
-    for namespace in scopes:
-        try:
-            async for page in client.pages(resource, namespace):
-                for body in page:
-                    yield body
-        except NotFound:
-            return
-        except Forbidden:
-            # Namespaced mode has no right on cluster-scoped objects, and no finalizer of ours is on any of them.
-            if resource is not CLUSTER_PROVIDERS or not namespaces:
-                raise
+    try:
+        async for page in client.pages_within(resource, namespaces):
+            for body in page:
+                yield body
+    except NotFound:
+        return
+    except Forbidden:
+        # Namespaced mode has no right on cluster-scoped objects, and no finalizer of ours is on any of them.
+        if resource is not CLUSTER_PROVIDERS or not namespaces:
+            raise
 
 
 def _instance_words(body: Mapping[str, Any]) -> str:

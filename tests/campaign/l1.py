@@ -1,8 +1,8 @@
 """L1: the whole operator in virtual time, killed at every effect and disturbed by every fault.
 
-The operator is the one that __main__ assembles; in place of kopf there is a watch without a network, in place of HTTP a
-provider behind adapters/contract.py, in four classes. A new adapter has one of them by its capabilities (test_l1.py
-checks that), so it gets all of this for nothing.
+The operator is the one that gpuwright.assembly builds; in place of kopf there is a watch without a network, in place of
+HTTP a provider behind adapters/contract.py, in four classes. A new adapter has one of them by its capabilities
+(test_l1.py checks that), so it gets all of this for nothing.
 """
 
 import json

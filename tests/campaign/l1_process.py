@@ -1,11 +1,11 @@
-"""One process of the operator, assembled by __main__, without kopf and HTTP: it lives in a world and can be killed."""
+"""One process of the operator, from its own assembly, without kopf and HTTP: it lives in a world and can be killed."""
 
 import asyncio
 from collections.abc import Coroutine, Mapping
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Protocol
 
-from gpuwright.__main__ import _Assembly
+from gpuwright.assembly import Assembly
 from gpuwright.kube.client import ApiError, KubeClient
 from gpuwright.model.clock import Clock
 from gpuwright.model.resources import OURS
@@ -61,10 +61,10 @@ class Process:
         self.context.run(PROCESS.set, self)
         self._assembly = self.context.run(self._assemble, seed)
 
-    def _assemble(self, seed: int) -> _Assembly:
+    def _assemble(self, seed: int) -> Assembly:
         settings = parse_settings([f"--namespace={OPERATORS}", f"--cluster-id={CLUSTER}"], {})
         door = Door(self, self._api)
-        made = _Assembly(settings, self._api.clock, door, door, self.metrics, CLUSTER)
+        made = Assembly(settings, self._api.clock, door, door, self.metrics, CLUSTER, None, _failed)
         made._random.seed(f"{seed} {self.name}")
         return made
 
@@ -73,7 +73,7 @@ class Process:
         asyncio.get_running_loop().create_task(self._run(), context=self.context)
 
     async def _run(self) -> None:
-        """Do what _Assembly.run does, but for the HTTP server and kopf, whose watch begins with a list."""
+        """Do what Assembly.run does, but for the HTTP server and kopf, whose watch begins with a list."""
         operator = self._assembly._operator
         try:
             await operator.resync()
@@ -139,3 +139,7 @@ def task_of_its_process(
         if not process.alive:
             task.cancel()
     return task
+
+
+def _failed(error: Exception) -> None:
+    raise AssertionError("without an election nobody tells of one that broke") from error

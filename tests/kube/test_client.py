@@ -20,7 +20,7 @@ from gpuwright.kube.client import (
     NotFound,
     NotLeading,
 )
-from gpuwright.model.resources import CLUSTER_PROVIDERS, EVENTS, INSTANCES, SECRETS
+from gpuwright.model.resources import CLUSTER_PROVIDERS, EVENTS, INSTANCES, SECRETS, Resource
 from gpuwright.telemetry import Metrics
 
 BODY = {"metadata": {"name": "trainer-0", "namespace": "team-a", "uid": "uid-1", "resourceVersion": "7"}}
@@ -243,6 +243,21 @@ class TestPages:
         async with api.client() as client:
             assert [page async for page in client.pages(INSTANCES)] == [[]]
         assert api.requests == ["GET /apis/gpuwright.dev/v1alpha1/computeinstances?limit=500"]
+
+    @pytest.mark.parametrize(
+        ("resource", "namespaces", "asked"),
+        [
+            (INSTANCES, ("a", "b"), ["namespaces/a/computeinstances", "namespaces/b/computeinstances"]),
+            (INSTANCES, (), ["computeinstances"]),
+            (CLUSTER_PROVIDERS, ("a", "b"), ["clustercomputeproviders"]),
+        ],
+    )
+    async def test_within_namespaces_are_asked_of_each_where_the_kind_has_them(
+        self, api: Api, resource: Resource, namespaces: tuple[str, ...], asked: list[str]
+    ) -> None:
+        async with api.client() as client:
+            assert [page async for page in client.pages_within(resource, namespaces)] == [[]] * len(asked)
+        assert api.requests == [f"GET /apis/gpuwright.dev/v1alpha1/{path}?limit=500" for path in asked]
 
 
 class TestWhoWeAre:

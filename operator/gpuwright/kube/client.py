@@ -5,7 +5,7 @@ the uid goes along as a second belt, which the server checks only outside /statu
 """
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -116,6 +116,13 @@ class KubeClient:
             token = answer.get("metadata", {}).get("continue") or ""
             if not token:
                 return
+
+    async def pages_within(self, resource: Resource, namespaces: Sequence[str]) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield all objects of these namespaces; of all, where none is named or the kind has none. Raises ApiError."""
+        scopes: Sequence[str | None] = namespaces if namespaces and resource.namespaced else [None]
+        for namespace in scopes:
+            async for page in self.pages(resource, namespace):
+                yield page
 
     async def patch(
         self, resource: Resource, body: Mapping[str, Any], change: Mapping[str, Any], *, status: bool
