@@ -15,7 +15,7 @@ Body: TypeAlias = dict[str, Any]
 T = TypeVar("T")
 
 GLANCE_SECONDS = 0.1
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 _TIMEOUT_SECONDS = 15.0
 _MERGE_PATCH = "application/merge-patch+json"
 _GROUP = "/apis/gpuwright.dev/v1alpha1"

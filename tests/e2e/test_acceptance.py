@@ -219,7 +219,7 @@ def test_what_is_rejected_has_failed_and_waiting_does_not_say_otherwise(world: W
     instance.wait_condition("Stalled", "True", "RequestRejected")
     assert not is_met(kubectl_wait(world, instance, "condition=Ready", 1).result())
     assert "delete this ComputeInstance" in instance.message("Stalled")
-    assert is_met(kubectl_wait(world, instance, "condition=Stalled", 1).result())
+    assert is_met(kubectl_wait(world, instance, "condition=Stalled").result())
     wait_course(world, instance, IN_PROGRESS, FAILED)
 
 
