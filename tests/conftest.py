@@ -1,6 +1,7 @@
 """What several folders of tests share: a real control plane, and a namespace in it."""
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from tests.e2e.context import CONTEXT, CurrentContext
 
 from gpuwright_sandbox.controlplane.plane import ControlPlane
 
+# Who starts the tests in the background of a script may have them ignore SIGINT; what they start would ignore it, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 _CRDS = Path(__file__).resolve().parents[1] / "crds"
 
 

@@ -41,9 +41,13 @@ class Stage:
 
 class TestWithoutAnElection:
     @in_virtual_time
-    async def test_it_works_from_the_start(self) -> None:
+    async def test_it_does_not_work_before_a_signal_to_end_is_heard(self) -> None:
         stage = Stage(None)
         add(stage.ground)
+        await stage.candidate.begin(stage.watching)
+        await asyncio.sleep(60)
+        assert stage.ground.instances.passes == []
+        assert stage.ground.operator.readiness() == ""
         await stage.begin()
         assert stage.ground.instances.passes == [INSTANCE]
         await stage.end()

@@ -215,7 +215,7 @@ class Assembly:
             self._check_cluster()
             watching = asyncio.Event()
             await self._candidate.begin(watching)
-            log.info("started", extra={"place": self._cluster, "count": len(list(self._cache.of_kind(INSTANCES.kind)))})
+            log.info("listed", extra={"place": self._cluster, "count": len(list(self._cache.of_kind(INSTANCES.kind)))})
             kinds = self._operator.watchable()
             registry = handlers.registry(self._operator.feed, self._candidate.drain, self._random, kinds)
             await handlers.watch(registry, self._settings.watch_namespaces, watching)

@@ -1,12 +1,15 @@
 """One replica's life: it stands by, leads, and ends in good order. Without an election it leads from the start."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
 from gpuwright.leadership import Leadership
 from gpuwright.process import Operator
+
+log = logging.getLogger(__name__)
 
 
 class Candidate:
@@ -34,27 +37,31 @@ class Candidate:
         self._keeping: asyncio.Task[None] | None = None
 
     async def begin(self, watching: asyncio.Event) -> None:
-        """Start to work at once, or to stand by and to strive for the Lease once `watching` is set.
+        """Stand by, and begin to work, or to strive for the Lease, once `watching` is set.
 
-        Not before: from then on a signal to end is heard, and a Lease that was taken is given back.
+        Not before: from then on a signal to end is heard, what is in flight is finished, and a Lease that was taken is
+        given back.
 
         Raises:
             NotPermitted: the Lease may not be read.
         """
-        if self._leadership is None:
-            self._operator.start()
-            return
-        await self._leadership.check()
+        if self._leadership is not None:
+            await self._leadership.check()
         self._operator.stand_by()
-        self._standing = asyncio.create_task(self._guarded(self._lead(self._leadership, watching)), name="election")
+        self._standing = asyncio.create_task(self._guarded(self._stand(watching)), name="election")
 
-    async def _lead(self, leadership: Leadership, watching: asyncio.Event) -> None:
+    async def _stand(self, watching: asyncio.Event) -> None:
         await watching.wait()
+        log.info("started")
+        if self._leadership is not None:
+            await self._lead(self._leadership)
+        self._operator.start()
+
+    async def _lead(self, leadership: Leadership) -> None:
         await leadership.acquire()
         self._keeping = asyncio.create_task(self._guarded(leadership.keep()), name="lease")
         await self._operator.list_live()
         self._check()
-        self._operator.start()
 
     async def drain(self) -> None:
         """Strive for nothing any more, finish what is in flight, and give the Lease back, which is renewed until then.

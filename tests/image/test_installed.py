@@ -99,7 +99,7 @@ def _has_started(child: "subprocess.Popen[str]") -> bool:
         line = child.stderr.readline() if child.stderr else ""
         if not line:
             return False
-        if " started " in line:
+        if " started" in line:
             return True
     return False
 
