@@ -66,7 +66,7 @@ LINES = (
             f"{E2E}::test_every_recorded_object_agrees_with_the_table",
             f"{E2E}::test_every_recorded_deletion_says_so",
         ),
-        ("so does the Lua check of Argo CD",),
+        ("so does the Lua check of Argo CD", f"{E2E}::test_argo_cd_sees_every_recorded_object_as_kstatus_does"),
     ),
     line(
         5,
@@ -75,7 +75,7 @@ LINES = (
             INSTALL,
         ),
     ),
-    line(6, ("a CRD upgrade keeps every stored object readable",)),
+    line(6, ("a CRD upgrade keeps every stored object readable", "tests/crds/test_upgrade.py")),
     line(
         7,
         (

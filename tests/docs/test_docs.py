@@ -31,6 +31,7 @@ WRITTEN_HERE = (
     "reasons.md",
     "metrics.md",
     "operations.md",
+    "gitops.md",
     "adding-a-provider.md",
     "index.md",
     "quickstart.md",

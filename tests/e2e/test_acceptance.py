@@ -13,6 +13,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from tests.e2e.argocd import DEGRADED, HEALTHY, PROGRESSING, SUSPENDED, health
 from tests.e2e.audit import Audit, count
 from tests.e2e.cluster import NAMESPACES, Body, Resource, condition, pause, wait_for
 from tests.e2e.context import CONTEXT
@@ -292,6 +293,20 @@ def test_every_recorded_object_agrees_with_the_table(begun: Begun, stage: Stage)
             assert {entry["type"] for entry in conditions} >= CONDITIONS
             generations = {entry["observedGeneration"] for entry in conditions}
             assert generations == {body["status"]["observedGeneration"]}
+
+
+def test_argo_cd_sees_every_recorded_object_as_kstatus_does(begun: Begun, stage: Stage) -> None:
+    begun.wait()
+    seen = set()
+    for body in stage.history.everything():
+        status, message = health(body)
+        if kstatus(body) == CURRENT:
+            assert status == (SUSPENDED if condition(body, "Ready")[1] == "Stopped" else HEALTHY), body["status"]
+        else:
+            assert status == (DEGRADED if kstatus(body) == FAILED else PROGRESSING), body["status"]
+        assert message, "it says why"
+        seen.add(status)
+    assert seen == {HEALTHY, SUSPENDED, PROGRESSING, DEGRADED}
 
 
 def _by_the_table(body: Body) -> str:
