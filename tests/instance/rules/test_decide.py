@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders import (
     NOW,
+    REF,
     F,
     N,
     a_hindrance,
@@ -31,13 +32,15 @@ from tests.builders import (
 )
 
 from gpuwright.instance import rules
-from gpuwright.instance.actions import Action, Send, Wait
+from gpuwright.instance.actions import Action, LookAt, Send, Wait
 from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules import decide as rules_in_order
 from gpuwright.instance.rules.decide import DELETED, WANTED, Rule, decide
 from gpuwright.instance.witness import Trail
 from gpuwright.model.conditions import Reason
 from gpuwright.model.memory import Launch, Memory, Outcome
 from gpuwright.model.names import ANNOTATION_PAUSED
+from gpuwright.model.provider_view import Room
 
 ACTIONS = frozenset(get_args(Action))
 
@@ -149,3 +152,27 @@ def test_nothing_is_sent_for_what_is_deleted_or_paused(seen: Observation) -> Non
 def test_an_invalid_spec_comes_before_anything_else() -> None:
     seen = an_observation(instance={"spec": None, "spec_error": "gpu is missing"})
     assert decide(seen) == Wait(Reason.INVALID_SPEC, "gpu is missing", stalled=True)
+
+
+def test_where_no_rule_answers_the_object_is_looked_at_again_in_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules_in_order, "WANTED", ())
+    assert decide(an_observation()) == Wait(Reason.WAITING, "nothing to do", brief=True, seconds=60)
+
+
+def test_without_room_no_intent_is_written() -> None:
+    room = Room(free=False, reason=Reason.LIMIT_REACHED, message="10 of 10", retry_seconds=30)
+    seen = nothing_yet(an_empty_provider_view(room=room))
+    assert decide(seen) == Wait(Reason.LIMIT_REACHED, "10 of 10", seconds=30)
+
+
+def test_what_was_rejected_is_not_asked_for_again() -> None:
+    launch = a_launch(outcome=Outcome.NOT_EXECUTED, reason=str(Reason.REQUEST_REJECTED), message="no such image")
+    action = decide(an_observation(launch, provider=an_empty_provider_view()))
+    assert isinstance(action, Wait)
+    assert (action.reason, action.stalled) == (Reason.REQUEST_REJECTED, True)
+
+
+def test_a_machine_that_no_list_can_show_is_looked_at_directly() -> None:
+    launch = a_launch(adopted=True)
+    seen = an_observation(launch, witness=a_witness(launch, trails={N: shown()}))
+    assert decide(seen) == LookAt(REF, N)

@@ -483,3 +483,16 @@ def test_an_object_whose_spec_cannot_be_read_is_deleted_all_the_same() -> None:
 
 def test_let_go_without_a_record_says_that_nothing_was_sent() -> None:
     assert deletion.let_go(deleting(memory=Memory())) == RemoveFinalizer("nothing was ever sent")
+
+
+def test_of_two_machines_that_a_look_by_owner_shows_the_oldest_is_put_on_record() -> None:
+    younger = a_machine(id="i-2", name=N_R2, created="2026-11-21T23:50:00Z")
+    provider = a_provider_view(snapshot=a_snapshot(younger, a_machine()))
+    action = decide(deleting(memory=Memory(), provider=provider))
+    assert isinstance(action, Record)
+    assert (action.memory.machine_id, action.note) == ("i-1", "found machine i-1")
+
+
+def test_where_no_machine_was_made_retain_keeps_none() -> None:
+    launch = a_launch(outcome=Outcome.NOT_COMMITTED)
+    assert deletion.keep_what_is_retained(retained(launch, provider=an_empty_provider_view())) is None

@@ -151,3 +151,7 @@ def test_a_recorded_machine_shown_by_a_direct_look_is_kept_though_the_list_lacks
     launch = a_launch()
     seen = listed(SECOND, launch=launch, trails={N: shown(direct=True)})
     assert announced(terminate_second_machines(seen)) == (N_R2,)
+
+
+def test_a_recorded_machine_that_only_the_list_shows_is_kept() -> None:
+    assert announced(terminate_second_machines(listed(a_machine(), SECOND, trails={}))) == (N_R2,)

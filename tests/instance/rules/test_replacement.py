@@ -293,3 +293,11 @@ def test_another_machine_of_ours_is_taken_over_instead_of_making_one_beside_it()
     assert (launch.ending, action.memory.machine_id) == (None, "i-2")
     assert [entry.name for entry in action.memory.residue] == ["third"]
     assert [entry["name"] for entry in action.memory.attempts] == [N]
+
+
+def test_of_several_that_live_on_the_oldest_is_taken_over() -> None:
+    older = a_machine(id="i-2", name=N_R2)
+    younger = a_machine(id="i-3", name="third", created="2026-11-21T23:50:00Z")
+    action = take_over_what_lives_on(gone(view={"snapshot": a_snapshot(younger, older)}))
+    assert isinstance(action, Record)
+    assert (action.memory.machine_id, action.note) == ("i-2", "took over machine i-2")

@@ -143,3 +143,20 @@ def test_a_look_is_due_when_f_has_passed_since_the_last_send(since: float, due: 
     seen = tried(since=since)
     assert residue_look_due(seen, N, a_provider_view()) == due
     assert look_for_residue(seen) == (None if due else LookAt(REF, N))
+
+
+def test_of_several_waits_the_shortest_counts() -> None:
+    memory = a_memory(LAUNCH, residue=(a_residue(), a_residue("third")))
+    since = {N: NOW - 9 * F, "third": NOW - 9 * F}
+    trails = {N: absent(NOW - F + 1, NOW), "third": absent(NOW - F + 5, NOW)}
+    action = proof(an_observation(memory=memory, witness=a_witness(LAUNCH, trails=trails, residue_since=since)))
+    assert isinstance(action, Wait)
+    assert action.seconds == 1.0
+
+
+def test_a_dead_machine_that_a_look_showed_under_a_name_proves_that_one_gone() -> None:
+    assert proof(tried(shown(a_machine(state=MachineState.PREEMPTED)))) is None
+
+
+def test_a_look_made_when_f_has_just_passed_begins_the_proof() -> None:
+    assert residue_look_due(tried(absent(NOW), since=NOW - F), N, a_provider_view()) == F
