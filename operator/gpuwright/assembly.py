@@ -38,7 +38,7 @@ from gpuwright.provider.sweeper import Sweeper
 from gpuwright.settings import BadSettings, Settings
 from gpuwright.telemetry import Metrics
 
-CONCURRENCY = 256  # keys at once; the limit that matters is each provider's own
+CONCURRENCY = 256  # keys at once that wait for the same providers; each provider's own limits matter more
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +89,7 @@ class Assembly:
             self._operator.work,
             concurrency=CONCURRENCY,
             random=self._random.random,
+            lane=self._index.lane,
             observe=self._operator.count,
             expected=(ApiError,),
         )

@@ -10,17 +10,16 @@ import re
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any
 
 import httpcore
 import httpx
 import orjson
 
-from gpuwright.model.addresses import AddressPolicy, refusal
-from gpuwright.model.errors import EndpointRefused
+from gpuwright.http_guard import GuardedBackend
+from gpuwright.model.addresses import AddressPolicy
 
 MAX_BODY = 16 * 1024 * 1024  # bytes; a list page of 500 machines has under 1 MB
 
@@ -101,7 +100,7 @@ class HttpClient:
         self._endpoint = endpoint
         self._allowed = allowed
         self._context = _context(endpoint)
-        self._backend = _GuardedBackend(endpoint.policy, encrypted=endpoint.encrypted)
+        self._backend = GuardedBackend(endpoint.policy, encrypted=endpoint.encrypted)
         pool = httpcore.AsyncConnectionPool(
             ssl_context=self._context, network_backend=self._backend, max_connections=32, max_keepalive_connections=32
         )
@@ -339,53 +338,3 @@ class _Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._response.aclose()
-
-
-class _GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves a name itself, checks every address it got, and connects to one of those."""
-
-    def __init__(self, policy: AddressPolicy, *, encrypted: bool) -> None:
-        self._policy = policy
-        self._encrypted = encrypted
-        self._inner = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        addresses = await self._resolved(host, port)
-        for address in addresses:
-            refused = refusal(address, encrypted=self._encrypted, policy=self._policy)
-            if refused:
-                raise EndpointRefused(refused)
-        failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in addresses:
-            try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-    async def _resolved(self, host: str, port: int) -> list[str]:
-        if _is_address(host):
-            return [host]
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:  # asyncio encodes the name as IDNA, and that has limits of its own
-            raise httpcore.ConnectError(f"{host}: {error}") from error
-        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

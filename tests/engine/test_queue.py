@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from itertools import repeat
 
 import pytest
@@ -20,7 +20,14 @@ Step = Callable[[str], Awaitable[float | None]]
 class Passes:
     """Records what an engine does. `steps` says what each pass does; without one it does nothing."""
 
-    def __init__(self, step: Step | None = None, *, concurrency: int = 4, random: Iterator[float] = HALF) -> None:
+    def __init__(
+        self,
+        step: Step | None = None,
+        *,
+        concurrency: int = 4,
+        random: Iterator[float] = HALF,
+        lane: Callable[[str], Hashable] = lambda _key: None,
+    ) -> None:
         self._step = step
         self.began: list[tuple[float, str]] = []
         self.ended: list[tuple[str, str]] = []
@@ -29,6 +36,7 @@ class Passes:
             self._work,
             concurrency=concurrency,
             random=lambda: next(random),
+            lane=lane,
             observe=lambda key, result: self.ended.append((key, result)),
             expected=(ConnectionError,),
         )
@@ -345,6 +353,77 @@ class TestWorkers:
             passes.engine.mark_after(str(number), 1 + number % 7)
         await asyncio.sleep(7.5)
         assert len(set(passes.keys)) == len(passes.keys) == 10_000
+
+
+def provider_of(key: str) -> Hashable:
+    """Return what comes before the slash."""
+    return key.partition("/")[0]
+
+
+async def hangs_at_b(key: str) -> float | None:
+    """Wait for ever for whoever calls provider b."""
+    if provider_of(key) == "b":
+        await asyncio.Event().wait()
+    return None
+
+
+class TestLanes:
+    NEIGHBOURS = tuple(f"a/{number}" for number in range(20))
+
+    async def _beside_a_provider_that_hangs(self, lane: Callable[[str], Hashable]) -> list[str]:
+        """Return which neighbours were worked on within an hour of 300 keys that hang, marked before them."""
+        passes = Passes(hangs_at_b, concurrency=256, lane=lane)
+        for number in range(300):
+            passes.engine.mark(f"b/{number}")
+        for key in self.NEIGHBOURS:
+            passes.engine.mark(key)
+        await asyncio.sleep(3600)
+        assert await passes.engine.drain(0) > 0
+        return [key for key, _result in passes.ended if provider_of(key) == "a"]
+
+    @in_virtual_time
+    async def test_of_a_provider_that_hangs_hold_up_no_neighbour(self) -> None:
+        assert await self._beside_a_provider_that_hangs(provider_of) == list(self.NEIGHBOURS)
+
+    @in_virtual_time
+    async def test_are_what_keeps_neighbours_apart(self) -> None:
+        """Without them the one that hangs has every worker, and the test above would see it."""
+        assert await self._beside_a_provider_that_hangs(lambda _key: None) == []
+
+    @in_virtual_time
+    async def test_have_the_limit_each(self) -> None:
+        passes = Passes(takes(1), concurrency=3, lane=provider_of)
+        for number in range(10):
+            for provider in "abc":
+                passes.engine.mark(f"{provider}/{number}")
+        await asyncio.sleep(0.5)
+        assert (passes.engine.busy, passes.engine.depth) == (9, 21)
+        await asyncio.sleep(1000)
+        assert (passes.busiest, len(passes.began), passes.times[-1]) == (9, 30, 3.0)
+
+    @in_virtual_time
+    async def test_are_asked_anew_by_each_mark(self) -> None:
+        moved: list[str] = []
+        passes = Passes(takes(10), concurrency=1, lane=lambda key: key in moved)
+        for key in ("a", "b"):
+            passes.engine.mark(key)
+        await asyncio.sleep(1)
+        moved.append("a")
+        passes.engine.mark("a")
+        await asyncio.sleep(1000)
+        assert passes.began == [(0.0, "a"), (10.0, "a"), (10.0, "b")]
+        assert (passes.engine.busy, passes.engine.depth) == (0, 0)
+
+    @in_virtual_time
+    async def test_of_which_nobody_is_left_are_forgotten(self) -> None:
+        passes = Passes(lane=lambda key: key)
+        for number in range(1000):
+            passes.engine.mark(str(number))
+        await asyncio.sleep(1)
+        passes.engine.mark("gone")
+        passes.engine.forget("gone")
+        await asyncio.sleep(1)
+        assert (len(passes.engine._queues), len(passes.engine._busy)) == (0, 0)
 
 
 class TestForgetting:

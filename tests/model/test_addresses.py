@@ -3,6 +3,8 @@
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 import pytest
+from tests.model import attacks
+from tests.model.attacks import ATTACKS, table, verdicts
 
 from gpuwright.model.addresses import METADATA, AddressPolicy, refusal
 
@@ -101,3 +103,17 @@ def test_an_administrator_allows_a_network(address: str, allowed: bool, encrypte
 @pytest.mark.parametrize("address", ["", "gateway.example", "0x7f000001", "2130706433", "127.1", "010.0.0.1", "[::1]"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     assert refusal(address, encrypted=True, policy=EVERYTHING) == f"{address} is no address"
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_each_attack_is_refused_to_whom_it_should_be(attack: str) -> None:
+    found = verdicts(ATTACKS[attack])
+    assert found == (
+        "refused",
+        "connects" if attack in attacks.PRIVATE else "refused",
+        "refused" if attack in attacks.METADATA else "connects",
+    )
+
+
+def test_the_table_of_attacks_has_a_row_for_each() -> None:
+    assert len(table().splitlines()) == len(ATTACKS) + 1

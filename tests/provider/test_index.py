@@ -159,6 +159,19 @@ class TestADamagedStatus:
         assert holding_of(status).recorded == {GATEWAY}
 
 
+class TestALane:
+    def test_of_an_instance_is_its_providers(self) -> None:
+        index = InstanceIndex()
+        index.update(KEY, body(provider=GATEWAY))
+        assert index.lane(KEY) == frozenset({GATEWAY})
+        index.update(KEY, body({"launch": a_launch(OTHER)}, provider=GATEWAY))
+        assert index.lane(KEY) == frozenset({GATEWAY, OTHER}), "it may wait for either"
+
+    @pytest.mark.parametrize("key", [GATEWAY, SHARED, KEY], ids=["a provider", "a cluster provider", "never heard of"])
+    def test_of_anything_else_is_its_own(self, key: Key) -> None:
+        assert InstanceIndex().lane(key) == key
+
+
 class TestAnIndex:
     def test_finds_instances_by_provider(self) -> None:
         index = InstanceIndex()

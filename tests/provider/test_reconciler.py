@@ -11,6 +11,7 @@ from tests.adapters.raw_server import RawServer
 from tests.kube.fake_api import a_provider
 from tests.provider.ground import GATEWAY, SHARED, Ground
 
+from gpuwright import http_guard
 from gpuwright.kube.client import Conflict, Forbidden
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Rejected
@@ -115,13 +116,15 @@ class TestAProvider:
         assert ground.conditions()["Accepted"] == ("False", "EndpointNotAllowed")
         assert ground.conditions()["Stalled"] == ("True", "EndpointNotAllowed")
 
-    async def test_whose_address_was_not_allowed_is_welcome_once_it_is(self, ground: Ground) -> None:
+    async def test_whose_address_was_not_allowed_is_welcome_once_it_is(
+        self, ground: Ground, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         addresses = iter(["10.0.0.1"])
 
-        async def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
+        def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(addresses, "127.0.0.1"), port))]
 
-        vars(asyncio.get_running_loop())["getaddrinfo"] = getaddrinfo
+        monkeypatch.setattr(http_guard, "getaddrinfo", getaddrinfo)
         ground.a_provider(gateway={"endpoint": f"http://gateway.example:{ground.gateway.port}"})
         await ground.reconcile()
         assert ground.conditions()["Accepted"] == ("False", "EndpointNotAllowed")

@@ -2,7 +2,7 @@
 search it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,14 @@ class InstanceIndex:
     def get(self, key: Key) -> Holding | None:
         """Return one instance's holding."""
         return self._holdings.get(key)
+
+    def lane(self, key: Key) -> Hashable:
+        """Return what the key's work may wait for: an instance's providers, and for anything else itself.
+
+        As one, where there are several: who waits for a provider that hangs holds up nobody that needs another only.
+        """
+        holding = self._holdings.get(key)
+        return holding.refs if holding else key
 
     def everything(self) -> Iterator[tuple[Key, Holding]]:
         """Yield all holdings."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gpuwright_sandbox.bench import budgets, facts, kill, results, size, tables, takeover, venv
+from gpuwright_sandbox.bench import budgets, facts, kill, neighbours, results, size, tables, takeover, venv
 from gpuwright_sandbox.bench.errors import BenchError
 from gpuwright_sandbox.controlplane.binaries import Places, find_all
 from gpuwright_sandbox.controlplane.errors import ControlPlaneError
@@ -19,6 +19,7 @@ from gpuwright_sandbox.gateway.process import GatewayProcessError
 SIZE_FILE = venv.BUILD / "bench.json"
 KILL_FILE = venv.BUILD / "bench-kill.json"
 TAKEOVER_FILE = venv.BUILD / "bench-takeover.json"
+NEIGHBOURS_FILE = venv.BUILD / "bench-neighbours.json"
 _SEEDS = 2**31
 _COMPLAINTS_SHOWN = 5
 _COMPLAINT_LENGTH = 300
@@ -33,7 +34,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the benchmarks; each sets `measure`."""
-    benchmarks = parser.add_subparsers(required=True, metavar="size|kill|takeover")
+    benchmarks = parser.add_subparsers(required=True, metavar="size|kill|takeover|neighbours")
     sized = benchmarks.add_parser("size", help="create, idle, restart and delete N instances, for several N")
     sized.add_argument("--sizes", type=sizes, default=(100, 500, 1000), metavar="N,N", help="default: 100,500,1000")
     sized.set_defaults(measure=measure_sizes)
@@ -47,6 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     taken.add_argument("--burst", type=int, default=100, metavar="N", help="instances a round (default: 100)")
     taken.add_argument("--seed", type=int, help="of the moments of the ends (default: a new one, which is printed)")
     taken.set_defaults(measure=measure_takeovers)
+    beside = benchmarks.add_parser("neighbours", help="what instances of one provider feel of another that hangs")
+    beside.add_argument("--sick", type=int, default=300, metavar="N", help="instances that hang (default: 300)")
+    beside.add_argument("--neighbours", type=int, default=50, metavar="N", help="a measurement (default: 50)")
+    beside.set_defaults(measure=measure_neighbours)
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -131,6 +136,21 @@ def measure_takeovers(arguments: argparse.Namespace) -> int:
     _complain(done.complaints)
     print(f"\nall of it: {TAKEOVER_FILE}")
     return 0 if done.promise_kept else 1
+
+
+def measure_neighbours(arguments: argparse.Namespace) -> int:
+    """Measure neighbours beside a provider that is well and beside one that hangs; the ratios are what counts."""
+    place = _place()
+    plan = neighbours.Plan(sick=arguments.sick, neighbours=arguments.neighbours)
+    surroundings = facts.gather(place.binaries, place.command[0])
+    done = asyncio.run(neighbours.run(plan, place.binaries, place.command))
+    record = {"facts": surroundings, "setting": neighbours.SETTING, "plan": plan, "run": done, "ratios": done.ratios}
+    results.merge(NEIGHBOURS_FILE, "neighbours", record)
+    title = f"{plan.neighbours} instances beside {plan.sick} of another provider, load {_loads(surroundings)}"
+    tables.show(title, neighbours.HEADER, done.cells(), sys.stdout)
+    _complain(done.complaints)
+    print(f"\nall of it: {NEIGHBOURS_FILE}")
+    return 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ async def staged(setting: Setting, binaries: Binaries, command: Sequence[str]) -
         plane = ControlPlane(Path(folder), audit=setting.audit, binaries=binaries)
         with plane, GatewayProcess(setting.gateway) as gateway:
             plane.install_crds(venv.REPOSITORY / "crds")
-            _apply(plane, *surroundings(gateway, setting.provider))
+            apply(plane, *surroundings(gateway, setting.provider))
             # As the peer was: in system:masters, so that priority and fairness holds nobody back.
             identity = plane.kubeconfig(USER, ("system:masters",))
             environment = venv.environment(identity, venv.copy_code(Path(folder)))
@@ -95,21 +95,26 @@ def _subjects(setting: Setting, command: Sequence[str], environment: Mapping[str
 
 def surroundings(gateway: GatewayProcess, provider: Mapping[str, Json]) -> tuple[Body, ...]:
     """Return what instances need: the namespace, the Secret with the token, the provider."""
-    reference: Json = {"name": "gateway-token", "key": "token"}
+    namespace: Body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    return (namespace, *provider_of(gateway, PROVIDER, provider))
+
+
+def provider_of(gateway: GatewayProcess, name: str, settings: Mapping[str, Json]) -> tuple[Body, ...]:
+    """Return a provider for a gateway, and the Secret with its token."""
+    reference: Json = {"name": f"{name}-token", "key": "token"}
     spec: Body = {"type": "Gateway", "gateway": {"endpoint": gateway.url, "credentialsSecretRef": reference}}
     return (
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         {
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": {"name": "gateway-token", "namespace": NAMESPACE},
+            "metadata": {"name": f"{name}-token", "namespace": NAMESPACE},
             "stringData": {"token": gateway.token},
         },
         {
             "apiVersion": _API,
             "kind": "ComputeProvider",
-            "metadata": {"name": PROVIDER, "namespace": NAMESPACE},
-            "spec": {**spec, **provider},
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            "spec": {**spec, **settings},
         },
     )
 
@@ -156,7 +161,8 @@ async def _provider_ready(opened: Driver) -> None:
         body = await opened.provider(PROVIDER)
 
 
-def _apply(plane: ControlPlane, *bodies: Body) -> None:
+def apply(plane: ControlPlane, *bodies: Body) -> None:
+    """Create these objects, as kubectl does. Raises BenchError."""
     listed = {"apiVersion": "v1", "kind": "List", "items": list(bodies)}
     applied = plane.kubectl("apply", "-f", "-", input=dump(listed).decode())
     if applied.returncode != 0:
