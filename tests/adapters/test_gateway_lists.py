@@ -75,6 +75,17 @@ def test_an_answer_that_is_no_list_says_whose_fault_it_is(status: int, rejected:
     assert (caught.value.rejected, caught.value.unhealthy) == (rejected, unhealthy)
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [(429, {"retry-after": "30"}, 30.0), (429, {}, None), (503, {"retry-after": "30"}, None)],
+    ids=["throttled", "throttled for nobody knows how long", "not well"],
+)
+def test_who_throttles_a_list_says_for_how_long(status: int, headers: dict[str, str], seconds: float | None) -> None:
+    with pytest.raises(Blind) as caught:
+        raise_blind(Answer(status, headers, {"error": {"code": "rate_limited", "message": "slowly"}}))
+    assert caught.value.retry_after == seconds
+
+
 class TestKnownMachines:
     def test_are_read_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         read: list[Any] = []

@@ -130,3 +130,20 @@ async def test_the_length_of_a_call_is_measured() -> None:
 
 def test_the_token_is_in_no_repr() -> None:
     assert "s3cret" not in repr(Credentials(value="s3cret"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [pytest.param(Throttled("429", 30.0), id="a create"), pytest.param(Blind("429", retry_after=30.0), id="a list")],
+)
+async def test_who_is_asked_to_stay_away_stays_away_with_everything_that_can_wait(error: Exception) -> None:
+    ground = Ground()
+    await ground.call(error)
+    assert ground.account.slots.budget.paused_until == ground.clock.monotonic() + 30
+
+
+@pytest.mark.parametrize("error", [Blind("429"), Blind("reset", unhealthy=True), NotCommitted("500"), Unknown("502")])
+async def test_any_other_end_asks_for_no_pause(error: Exception) -> None:
+    ground = Ground()
+    await ground.call(error)
+    assert ground.account.slots.budget.paused_until < ground.clock.monotonic()

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from tests.adapters.raw_server import RawServer
+from tests.kube.fake_api import a_provider
 from tests.provider.ground import Ground
 
 from gpuwright.kube.client import Conflict
 from gpuwright.model.conditions import Reason
+from gpuwright.model.resources import PROVIDERS, key_of
 from gpuwright.provider.breaker import BreakerState
 from gpuwright_sandbox.gateway import Dialect, Settings
 
@@ -291,3 +293,57 @@ class TestMassAbsence:
             ground.change({"status": {"launch": {"settled": False}}}, key)
         await ground.run(30)
         assert ground.reasons == []
+
+
+class TestAPause:
+    """The gateway says how long: 429 with Retry-After."""
+
+    async def _throttled(self, ground: Ground) -> None:
+        ground.a_provider(poll={"periodSeconds": 1})
+        ground.machines(1)
+        await ground.run(30)
+        ground.gateway.add_fault(call="list", action="throttle", seconds=60, nth=1)
+        await ground.run(2)
+
+    async def test_is_kept_by_lists_and_probes(self, ground: Ground) -> None:
+        await self._throttled(ground)
+        asked = ground.asked("list")
+        await ground.run(55)
+        assert ground.asked("list") == asked
+        await ground.run(10)
+        assert ground.asked("list") > asked
+
+    async def test_is_kept_by_creates(self, ground: Ground) -> None:
+        await self._throttled(ground)
+        asker = ground.an_instance("trainer-9")
+        assert not ground.view(asker).room.free
+        await ground.run(65)
+        assert ground.view(asker).room.free
+
+    async def test_costs_no_passes(self, ground: Ground) -> None:
+        await self._throttled(ground)
+        ground.passes = 0
+        await ground.run(50)
+        assert ground.passes <= 10
+
+    async def test_of_others_with_the_same_credentials_is_kept_too(self, ground: Ground) -> None:
+        await self._throttled(ground)
+        other = ground.api.add(PROVIDERS, a_provider(ground.gateway.url, name="other"))
+        await ground.reconcile(key_of(PROVIDERS.kind, other))
+        asked = ground.asked("list")
+        await ground.run(30, key_of(PROVIDERS.kind, other))
+        assert ground.asked("list") == asked
+
+
+async def test_one_list_a_period_serves_every_instance(ground: Ground) -> None:
+    """Whatever their number: three hundred instances cost the provider what one does."""
+    asked = []
+    for count in (1, 300):
+        async with Ground() as fresh:
+            fresh.a_provider(poll={"periodSeconds": 10})
+            fresh.machines(count)
+            await fresh.run(30)
+            before = fresh.asked("list")
+            await fresh.run(100)
+            asked.append(fresh.asked("list") - before)
+    assert asked[0] == asked[1] == 10

@@ -70,7 +70,7 @@ class TestTheRate:
 
     def test_begins_anew_after_an_outage(self) -> None:
         ground = Ground(limits()).after(600)
-        ground.slots.empty(ground.now)
+        ground.slots.budget.empty(ground.now)
         assert not ground.after(0.9).reserve(1)
         assert ground.after(0.1).reserve(1)
 

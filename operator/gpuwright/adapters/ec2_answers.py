@@ -148,6 +148,7 @@ def raise_blind(refusal: Refusal) -> NoReturn:
         refusal.words,
         rejected=refusal.code in UNAUTHENTICATED | FORBIDDEN,
         unhealthy=refusal.status >= 500 and refusal.code not in THROTTLED,
+        retry_after=refusal.retry_after,
     )
 
 

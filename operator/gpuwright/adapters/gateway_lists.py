@@ -53,4 +53,5 @@ def raise_blind(answer: Answer) -> NoReturn:
         f"the gateway answered {answer.status}: {refusal.message}",
         rejected=answer.status in {401, 403},
         unhealthy=answer.status >= 500,
+        retry_after=refusal.retry_after if answer.status == 429 else None,
     )

@@ -81,17 +81,24 @@ class Blind(Exception):
     """A read was not answered in full: nothing is known, so nothing may be concluded.
 
     `rejected`: the provider refused our credentials. `forbidden`: its endpoint's address is one that we do not connect
-    to. `unhealthy`: as for ProviderError.
+    to. `unhealthy`: as for ProviderError. `retry_after`: for how many seconds it asked us to stay away, where it did.
     """
 
     def __init__(
-        self, message: str, *, rejected: bool = False, forbidden: bool = False, unhealthy: bool = False
+        self,
+        message: str,
+        *,
+        rejected: bool = False,
+        forbidden: bool = False,
+        unhealthy: bool = False,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.rejected = rejected
         self.forbidden = forbidden
         self.unhealthy = unhealthy
+        self.retry_after = retry_after
 
 
 class EndpointRefused(Exception):

@@ -9,7 +9,7 @@ from typing import TypeVar
 from gpuwright.adapters.contract import Adapter, NotAsked, NotLooked
 from gpuwright.model.clock import Clock
 from gpuwright.model.conditions import timestamp
-from gpuwright.model.errors import Blind, NotCommitted, NotExecuted, ProviderError, Unknown
+from gpuwright.model.errors import Blind, NotCommitted, NotExecuted, ProviderError, Throttled, Unknown
 from gpuwright.model.machine import Snapshot
 from gpuwright.model.provider_spec import ProviderSpec
 from gpuwright.model.resources import Key
@@ -106,6 +106,8 @@ class Caller:
         except (Blind, ProviderError) as error:
             result = _word(error)
             self._note(account, unhealthy=error.unhealthy, message=error.message)
+            if isinstance(error, Throttled | Blind) and error.retry_after is not None:
+                account.slots.budget.pause(self._clock.monotonic(), error.retry_after)
             raise
         else:
             result = "ok"
@@ -124,7 +126,7 @@ class Caller:
             account.visible_seconds += now - account.last_success
         account.last_success = now
         if not account.breaker.closed:
-            account.slots.empty(now)
+            account.slots.budget.empty(now)
         account.breaker = account.breaker.after_success()
         account.online = account.ever_reached = True
         account.trouble = ""

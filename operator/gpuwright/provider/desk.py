@@ -208,9 +208,11 @@ class Desk:
         account = self.account(_key(ref, asker))
         account.slots.release(asker)
         account.queue.pop(asker, None)
-        free = account.spec.limits.max_in_flight - account.slots.in_flight if account.spec else 0
-        for following in list(islice(account.queue, max(0, free))):
-            self._mark(following)
+        for other in self._accounts.values():
+            if other.spec is not None and other.slots.budget is account.slots.budget:
+                free = other.slots.free(other.spec.limits)
+                for following in list(islice(other.queue, max(0, free))):
+                    self._mark(following)
 
     def ask_list(self, ref: ProviderRef, asker: Key) -> None:
         """See ProviderDesk.ask_list."""

@@ -13,6 +13,7 @@ from gpuwright.model.addresses import AddressPolicy, Network
 from gpuwright.model.names import FINALIZER_IN_USE, provider_place
 from gpuwright.model.resources import BY_KIND, CLUSTER_PROVIDERS, INSTANCES, SECRETS, Key
 from gpuwright.provider.account import Account
+from gpuwright.provider.budget import Budgets
 from gpuwright.provider.index import InstanceIndex, provider_keys
 from gpuwright.provider.parsing import parse_provider
 
@@ -47,6 +48,7 @@ class Keeper:
         self._allowed = allowed
         self._secret_finalizers = secret_finalizers
         self._watched = watched
+        self._budgets = Budgets()
 
     async def refresh(self, account: Account, now: float) -> None:
         """Read the Secret and build the adapter anew if its value, or the spec, has changed. Raises ApiError."""
@@ -83,6 +85,7 @@ class Keeper:
             return
         account.place = provider_place(str(spec.type), kind.endpoint(spec), "", self._cluster)
         credentials.value = value
+        account.slots.budget = self._budgets.join(account.slots, account.place, value, now)
 
     def _move(self, account: Account) -> None:
         """Note which Secret is in use from now on, and which one is to be let go."""
@@ -95,6 +98,7 @@ class Keeper:
 
     async def drop(self, account: Account) -> None:
         """Close what an account of a provider that is gone holds open."""
+        self._budgets.leave(account.slots)
         await self._drop_adapter(account)
 
     async def _drop_adapter(self, account: Account) -> None:

@@ -51,7 +51,7 @@ class Looker:
         """Probe or list, whichever is due. A list that is answered is a probe, too."""
         now = self._clock.monotonic()
         adapter, spec = account.adapter, account.spec
-        if adapter is None or spec is None:
+        if adapter is None or spec is None or now < account.slots.budget.paused_until:
             return
         if account.credentials.rejected:
             if now - account.probed_at >= REJECTED_SECONDS:
@@ -177,6 +177,9 @@ class Looker:
 
     def next_calls(self, account: Account, spec: ProviderSpec, now: float) -> list[float]:
         """Return when calls are due; only such as `look` would make then, or passes would follow upon each other."""
+        return [max(at, account.slots.budget.paused_until) for at in self._calls_wanted(account, spec, now)]
+
+    def _calls_wanted(self, account: Account, spec: ProviderSpec, now: float) -> list[float]:
         if account.adapter is None:
             return []
         if account.credentials.rejected:

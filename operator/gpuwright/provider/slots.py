@@ -1,4 +1,4 @@
-"""How much may be created at one provider: machines in all, creates a minute, creates in flight."""
+"""How much may be created at one provider: machines in all, and its share of what its credentials may ask for."""
 
 from collections.abc import Callable
 
@@ -6,67 +6,54 @@ from gpuwright.model.conditions import Reason
 from gpuwright.model.provider_spec import Limits
 from gpuwright.model.provider_view import Room
 from gpuwright.model.resources import Key
-
-BUSY = "waiting for its turn (limits.maxInFlight, limits.createsPerMinute)"
-"""One sentence for both limits: which of them it is changes from moment to moment, and each change would be a write."""
+from gpuwright.provider.budget import Budget
 
 
 class Slots:
-    """Reservations and a token bucket. The bucket begins empty: a restart must not be a way around the rate.
+    """Reservations of one provider; rate and creates in flight are those of its budget, which others may share.
 
     `holding` returns how many objects have an intent, a machine or residue here, the reserved ones left out.
     """
 
     def __init__(self, holding: Callable[[frozenset[Key]], int], now: float) -> None:
         self._holding = holding
-        self._reserved: set[Key] = set()
-        self._tokens = 0.0
-        self._refilled = now
+        self._reserved: dict[Key, Budget] = {}
+        self.budget = Budget(now)  # its own, until its credentials are known
 
     @property
     def in_flight(self) -> int:
         """Return how many creates hold a slot."""
         return len(self._reserved)
 
+    def free(self, limits: Limits) -> int:
+        """Return how many more creates could be in flight."""
+        self.budget.limits[self] = limits
+        return self.budget.max_in_flight - len(self.budget.askers)
+
     def room(self, asker: Key, limits: Limits, now: float) -> Room:
         """Return whether the asker could begin a create now."""
         if asker in self._reserved:
             return Room(free=True)
         if limits.max_instances is not None:
-            total = self._holding(frozenset(self._reserved | {asker})) + len(self._reserved)
+            total = self._holding(frozenset({*self._reserved, asker})) + len(self._reserved)
             if total >= limits.max_instances:
                 words = f"the provider's limit of {limits.max_instances} machines (limits.maxInstances) is reached"
                 return Room(free=False, reason=Reason.LIMIT_REACHED, message=words)
-        self._refill(limits, now)
-        if len(self._reserved) >= limits.max_in_flight:
-            # Whoever gives a slot back wakes the next: no need to ask again before.
-            return Room(free=False, reason=Reason.THROTTLED, message=BUSY)
-        if self._tokens < 1:
-            wait = (1 - self._tokens) * 60 / limits.creates_per_minute
-            return Room(free=False, reason=Reason.THROTTLED, message=BUSY, retry_seconds=wait)
-        return Room(free=True)
+        self.budget.limits[self] = limits
+        return self.budget.room(now)
 
     def reserve(self, asker: Key, limits: Limits, now: float) -> bool:
         """Take a slot and a token; False where there is none."""
         if not self.room(asker, limits, now).free:
             return False
-        self._reserved.add(asker)
-        self._tokens -= 1
+        # Where it was taken it is given back, whatever the credentials are by then.
+        self._reserved.setdefault(asker, self.budget).take(asker)
         return True
 
     def release(self, asker: Key) -> bool:
         """Give a slot back; return whether the asker held one."""
-        if asker not in self._reserved:
+        budget = self._reserved.pop(asker, None)
+        if budget is None:
             return False
-        self._reserved.discard(asker)
+        budget.askers.discard(asker)
         return True
-
-    def empty(self, now: float) -> None:
-        """Begin the bucket anew, so that creates ramp up after an outage."""
-        self._tokens = 0.0
-        self._refilled = now
-
-    def _refill(self, limits: Limits, now: float) -> None:
-        gained = (now - self._refilled) * limits.creates_per_minute / 60
-        self._tokens = min(float(limits.creates_per_minute), self._tokens + gained)
-        self._refilled = now
