@@ -56,6 +56,27 @@ def test_the_smallest_that_will_do_is_chosen(wanted: dict[str, Any], name: str) 
     assert found.name == name
 
 
+def a100(name: str, gib: int) -> dict[str, Any]:
+    gpus = [{"Name": "A100", "Manufacturer": "NVIDIA", "Count": 8, "MemoryInfo": {"SizeInMiB": gib * 1024}}]
+    return a_row(name, 96, 1152, GpuInfo={"Gpus": gpus})
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("A100-80GB", "p4de.24xlarge"),
+        ("NVIDIA A100 80GB PCIe", "p4de.24xlarge"),
+        ("A100-40GB", "p4d.24xlarge"),
+        ("A100", "p4d.24xlarge"),
+    ],
+)
+def test_cards_of_one_name_are_told_apart_by_their_memory(word: str, name: str) -> None:
+    table = [type_of(a100("p4de.24xlarge", 80)), type_of(a100("p4d.24xlarge", 40))]
+    found = chosen(MachineSpec.model_validate({"gpu": {"type": word, "count": 8}}), table, "x86_64")
+    assert found is not None
+    assert found.name == name
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gpuwright.adapters.gpu_names import GpuModel, model_of
 from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.quantity import memory_gib_ceil
 
@@ -18,7 +19,7 @@ class InstanceType:
     cores: int
     memory_mib: int
     gpus: int = 0
-    gpu_names: frozenset[str] = frozenset()  # lower case, with and without the maker's
+    gpu_models: tuple[GpuModel, ...] = ()  # of whole cards only
     architectures: frozenset[str] = frozenset()
     purchases: frozenset[str] = frozenset()
     bare_metal: bool = False
@@ -32,7 +33,7 @@ def type_of(row: Mapping[str, Any]) -> InstanceType:
         cores=int((row.get("VCpuInfo") or {}).get("DefaultVCpus") or 0),
         memory_mib=int((row.get("MemoryInfo") or {}).get("SizeInMiB") or 0),
         gpus=sum(int(gpu.get("Count") or 0) for gpu in gpus),
-        gpu_names=frozenset(name for gpu in gpus if _is_whole(gpu) for name in _names(gpu)),
+        gpu_models=tuple(_model(gpu) for gpu in gpus if _is_whole(gpu)),
         architectures=frozenset((row.get("ProcessorInfo") or {}).get("SupportedArchitectures") or ()),
         purchases=frozenset(row.get("SupportedUsageClasses") or ()),
         bare_metal=bool(row.get("BareMetal")),
@@ -44,9 +45,10 @@ def _is_whole(gpu: Mapping[str, Any]) -> bool:
     return float(gpu.get("GpuPartitionSize") or 1) >= 1
 
 
-def _names(gpu: Mapping[str, Any]) -> tuple[str, str]:
-    name = str(gpu.get("Name") or "").lower()
-    return name, f"{gpu.get('Manufacturer') or ''} {name}".strip().lower()
+def _model(gpu: Mapping[str, Any]) -> GpuModel:
+    """EC2 calls two cards A100; what tells them apart stands beside the name."""
+    mib = int((gpu.get("MemoryInfo") or {}).get("SizeInMiB") or 0)
+    return model_of(str(gpu.get("Name") or ""), round(mib / MIB_PER_GIB) or None)
 
 
 def chosen(wanted: MachineSpec, table: Iterable[InstanceType], architecture: str) -> InstanceType | None:
@@ -73,4 +75,5 @@ def _has_gpus(found: InstanceType, wanted: MachineSpec) -> bool:
     """Exactly as many: the next larger one would be paid for without being asked for."""
     if wanted.gpu is None:
         return found.gpus == 0
-    return found.gpus == wanted.gpu.count and wanted.gpu.type.lower() in found.gpu_names
+    meant = model_of(wanted.gpu.type)
+    return found.gpus == wanted.gpu.count and any(model.is_a(meant) for model in found.gpu_models)
