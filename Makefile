@@ -88,6 +88,7 @@ check: $(READY)  ## formats, lints, types, import contracts, generated files
 	@$(BIN)/python hack/helm_manifests.py --check
 	@$(BIN)/python hack/reference.py --check
 	@$(BIN)/python -m hack.api_reference --check
+	@$(BIN)/python -m hack.providers --check
 	@$(BIN)/python -m hack.dashboard --check
 	@$(BIN)/python -m hack.programs actionlint
 	@$(BIN)/python -m hack.programs hadolint Dockerfile
@@ -106,9 +107,10 @@ manifests: $(READY)  ## write deploy/ (install.yaml and a kustomize base) from t
 	@$(BIN)/python hack/helm_manifests.py
 
 .PHONY: reference
-reference: $(READY)  ## write the generated parts of docs/: metrics, flags, the API
+reference: $(READY)  ## write the generated parts of docs/ and README: metrics, flags, the API, the providers
 	@$(BIN)/python hack/reference.py
 	@$(BIN)/python -m hack.api_reference
+	@$(BIN)/python -m hack.providers
 
 .PHONY: programs
 programs: $(READY)  ## find or make promtool, actionlint, mkdocs, hadolint, pip-audit, cyclonedx-py (kept in your home's cache)
@@ -156,6 +158,11 @@ bench-kill: $(READY)  ## 20 SIGKILLs in bursts of 200; fails if a machine is dou
 bench-takeover: $(READY)  ## end the leader of two replicas in bursts of 100; how long nobody leads (about 6 minutes)
 	@$(BIN)/gpuwright-sandbox tools
 	@$(BIN)/gpuwright-sandbox bench takeover $(ARGS)
+
+.PHONY: bench-neighbours
+bench-neighbours: $(READY)  ## what instances of one provider feel of another that hangs (about 3 minutes)
+	@$(BIN)/gpuwright-sandbox tools
+	@$(BIN)/gpuwright-sandbox bench neighbours $(ARGS)
 
 .PHONY: record
 record: $(READY)  ## record the picture of the demo, docs/demo.svg

@@ -31,15 +31,29 @@ class AdapterContext:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What people read of a kind in README's table, beside what its adapters declare; one clause each, no full stop.
+
+    `ran_against`: what it was tested with, and whether ever with the live service. `second_machine`: when, if ever, one
+    object could own two for a while (the duplicate window).
+    """
+
+    what: str
+    ran_against: str
+    second_machine: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of provider: its endpoint (for the place), where its credentials are, and how its adapter is made.
 
-    `make` raises Unbuildable.
+    `make` raises Unbuildable. `python -m hack.providers` refuses a kind that says nothing about itself.
     """
 
     endpoint: Callable[[ProviderSpec], str]
     secret: Callable[[ProviderSpec], SecretKeyRef]
     make: Callable[[ProviderSpec, AdapterContext], Adapter]
+    about: About | None = None
 
 
 def _http(
@@ -92,10 +106,22 @@ KINDS: Mapping[ProviderType, Kind] = {
         endpoint=lambda spec: spec.gateway.endpoint,
         secret=lambda spec: spec.gateway.credentials_secret_ref,
         make=_gateway,
+        about=About(
+            what="any HTTP service that starts and stops machines by name ([wire API](docs/gateway.md))",
+            ran_against="the sandbox gateway of this project, a real server with scripted faults; never a live service",
+            second_machine="none: the name is taken. A gateway that makes a machine after it promised none (500, 503) "
+            "is caught by a look, and its promises count no more",
+        ),
     ),
     ProviderType.EC2: Kind(
         endpoint=lambda spec: spec.ec2.url,
         secret=lambda spec: spec.ec2.credentials_secret_ref,
         make=_ec2,
+        about=About(
+            what="virtual machines of AWS",
+            ran_against="moto's server, with a shim in front for tokens, capacity, throttling and lost answers, and "
+            "boto3's model of the API; never AWS",
+            second_machine="none: a create that is repeated has the same token, and that makes no other machine",
+        ),
     ),
 }
