@@ -6,7 +6,12 @@ import pytest
 
 from gpuwright_sandbox.ec2.moto_process import MotoProcess
 
-pytest.register_assert_rewrite("tests.adapters.contract", "tests.adapters.ec2_stage", "tests.adapters.gateway_stage")
+pytest.register_assert_rewrite(
+    "tests.adapters.contract",
+    "tests.adapters.ec2_stage",
+    "tests.adapters.gateway_stage",
+    "tests.adapters.skypilot_stage",
+)
 
 
 @pytest.fixture(scope="session")

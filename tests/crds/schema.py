@@ -57,7 +57,7 @@ def every_place(plural: str, name: str = "spec") -> dict[str, Node]:
     return dict(walk(part(plural, name), name))
 
 
-OTHER_PROVIDERS = ("spec.ec2", "spec.machine.ec2")
+OTHER_PROVIDERS = ("spec.ec2", "spec.machine.ec2", "spec.skypilot", "spec.machine.skypilot")
 
 
 def places(plural: str, name: str = "spec") -> dict[str, Node]:
@@ -151,6 +151,8 @@ BASES = {
     "shared-gateway": example("cluster-provider.yaml", "shared-gateway"),
     "trainer-ec2": example("ec2-instance.yaml", "trainer-ec2"),
     "shared-ec2": example("ec2-cluster-provider.yaml", "shared-ec2"),
+    "trainer-skypilot": example("skypilot-instance.yaml", "trainer-skypilot"),
+    "shared-skypilot": example("skypilot-cluster-provider.yaml", "shared-skypilot"),
 }
 """Manifests that have every field between them: the instances two ways of buying, the provider all of it, and both for
-EC2."""
+EC2 and for SkyPilot."""

@@ -66,7 +66,7 @@ def near(at: str, node: Node) -> st.SearchStrategy[object]:
         return st.sampled_from([*node["enum"], node["enum"][0].lower(), ""])
     if "minimum" in node:
         return st.sampled_from([node["minimum"], node["maximum"]]).flatmap(lambda b: st.integers(b - 1, b + 1))
-    if at in {"spec.gateway.endpoint", "spec.ec2.endpoint", "spec.ec2.stsEndpoint"}:
+    if at in {"spec.gateway.endpoint", "spec.ec2.endpoint", "spec.ec2.stsEndpoint", "spec.skypilot.endpoint"}:
         return URLS
     if "x-kubernetes-int-or-string" in node:
         return AMOUNTS | st.integers()
@@ -108,8 +108,12 @@ def refusal(model: type[ApiModel], spec: Manifest) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("plural", "model", "bases"),
     [
-        pytest.param(INSTANCES, InstanceSpec, ["trainer-full", "trainer-typed", "trainer-ec2"], id="instance"),
-        pytest.param(CLUSTER_PROVIDERS, ClusterProviderSpec, ["shared-gateway", "shared-ec2"], id="provider"),
+        pytest.param(
+            INSTANCES, InstanceSpec, ["trainer-full", "trainer-typed", "trainer-ec2", "trainer-skypilot"], id="instance"
+        ),
+        pytest.param(
+            CLUSTER_PROVIDERS, ClusterProviderSpec, ["shared-gateway", "shared-ec2", "shared-skypilot"], id="provider"
+        ),
     ],
 )
 def test_the_model_and_the_server_accept_the_same(

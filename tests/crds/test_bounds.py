@@ -52,6 +52,8 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "spec.ec2.defaults.securityGroupIds[]": lambda length: "sg-".ljust(length, "0"),
     "spec.machine.ec2.subnetId": lambda length: "subnet-".ljust(length, "0"),
     "spec.machine.ec2.securityGroupIds[]": lambda length: "sg-".ljust(length, "0"),
+    "spec.skypilot.endpoint": lambda length: "https://".ljust(length, "a"),
+    "spec.skypilot.caBundle": lambda length: PEM.format("a" * (length - len(PEM) + 2)),
     "spec.gateway.caBundle": lambda length: PEM.format("a" * (length - len(PEM) + 2)),
     "spec.machine.cpu": lambda length: "8".rjust(length, "0"),
     "spec.machine.memory": lambda length: "64Gi".rjust(length, "0"),
@@ -61,11 +63,13 @@ TEXTS: dict[str, Callable[[int], str]] = {
 """Texts of a given length where not just any will do."""
 
 EC2 = {"region": "us-east-1", "credentialsSecretRef": {"name": "aws", "key": "credentials"}}
+SKY = {"endpoint": "https://skypilot.example", "credentialsSecretRef": {"name": "skypilot", "key": "token"}}
 OPERATOR = "spec.allowedNamespaces.selector.matchExpressions[].operator"
 BESIDE: dict[str, dict[str, object]] = {
     "spec.settleSeconds": {"spec.timeouts.requestSeconds": 1},
     # The blocks and the types belong together.
     "spec.type enum EC2": {"spec.gateway": MISSING, "spec.ec2": EC2, "spec.settleSeconds": 300},
+    "spec.type enum SkyPilot": {"spec.gateway": MISSING, "spec.skypilot": SKY, "spec.settleSeconds": 1800},
     "spec.type enum Gateway": {},
     "spec.timeouts.requestSeconds": {"spec.settleSeconds": 3601},
     f"{OPERATOR} enum Exists": {"spec.allowedNamespaces.selector.matchExpressions.0.values": MISSING},

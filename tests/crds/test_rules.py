@@ -17,10 +17,11 @@ from tests.crds.schema import (
 )
 from tests.crds.server import Answer, Server
 
-from gpuwright.model import ec2_spec, instance_spec, machine_spec, provider_spec
+from gpuwright.model import ec2_spec, instance_spec, machine_spec, provider_spec, skypilot_spec
 
 FULL, TYPED, PROVIDER = "trainer-full", "trainer-typed", "shared-gateway"
 EC2_MACHINE, EC2 = "trainer-ec2", "shared-ec2"
+SKY_MACHINE, SKY = "trainer-skypilot", "shared-skypilot"
 FINAL = (
     instance_spec.PROVIDER_IS_FINAL,
     machine_spec.MACHINE_IS_FINAL,
@@ -357,6 +358,38 @@ EC2_CASES = (
 )
 CASES += EC2_CASES
 
+CLOUD = "must be SkyPilot's word for a cloud in lower case, such as aws"
+SKY_BLOCK = {"endpoint": "https://skypilot.example", "credentialsSecretRef": {"name": "skypilot", "key": "token"}}
+BASE64 = "caBundle is the PEM text itself, not base64 of it: it begins with -----BEGIN CERTIFICATE-----"
+WHOLE = "-----BEGIN CERTIFICATE----------END CERTIFICATE-----"
+CUT_OFF = "caBundle stops before -----END CERTIFICATE-----: give the whole PEM text"
+SKY_CASES = (
+    Case(
+        "spec",
+        PROVIDER,
+        {"spec.draining": True},
+        {"spec.skypilot": SKY_BLOCK},
+        invalid("spec.skypilot", "", "the block skypilot and type SkyPilot belong together: write both, or neither"),
+    ),
+    Case(
+        "spec",
+        SKY,
+        {"spec.settleSeconds": 600},
+        {"spec.settleSeconds": 599},
+        invalid("spec.settleSeconds", "", skypilot_spec.SETTLES_SLOWLY),
+    ),
+    text("spec.skypilot.endpoint", SKY, "spec.skypilot.endpoint", "http://a", "a.example", SCHEME),
+    text("spec.skypilot.endpoint", SKY, "spec.skypilot.endpoint", "https://a:1", "https://me@a.example", NO_SECRETS),
+    text("spec.skypilot.endpoint", SKY, "spec.skypilot.endpoint", "https://a", "https://", HOST),
+    text("spec.skypilot.credentialsSecretRef.name", SKY, "spec.skypilot.credentialsSecretRef.name", "a", "A", NAME),
+    text("spec.skypilot.credentialsSecretRef.key", SKY, "spec.skypilot.credentialsSecretRef.key", "a", "a b", KEY),
+    text("spec.skypilot.caBundle", SKY, "spec.skypilot.caBundle", "", "LS0tLS1CRUdJTg==", BASE64),
+    text("spec.skypilot.caBundle", SKY, "spec.skypilot.caBundle", WHOLE, "-----BEGIN CERTIFICATE-----", CUT_OFF),
+    text("spec.skypilot.cloud", SKY, "spec.skypilot.cloud", "aws", "AWS", CLOUD),
+    text("spec.machine.skypilot.cloud", SKY_MACHINE, "spec.machine.skypilot.cloud", "", "aws/us-east-1", CLOUD),
+)
+CASES += SKY_CASES
+
 
 def final(at: str, base: str, bad: Changes, message: str, *, same: object = None) -> Change:
     """Return a case about a field that does not change; `same` may be written there instead, as it means the same."""
@@ -399,6 +432,9 @@ CHANGES = (
     final("spec.ec2.region", EC2, {"spec.ec2.region": "us-east-2"}, ec2_spec.REGION_IS_FINAL),
     final("spec.ec2.endpoint", EC2, {"spec.ec2.endpoint": "http://a"}, provider_spec.ENDPOINT_IS_FINAL),
     final("spec.ec2.endpoint", EC2, {"spec.ec2.endpoint": MISSING}, provider_spec.ENDPOINT_IS_FINAL),
+    final("spec.skypilot.endpoint", SKY, {"spec.skypilot.endpoint": "http://a"}, provider_spec.ENDPOINT_IS_FINAL),
+    final("spec.machine.skypilot", SKY_MACHINE, {"spec.machine.skypilot.cloud": "gcp"}, MACHINE),
+    final("spec.machine.skypilot", TYPED, {"spec.machine.skypilot": {}}, MACHINE),
     final("spec.machine.ec2", EC2_MACHINE, {"spec.machine.ec2.keyName": "others"}, MACHINE),
     final("spec.machine.ec2", TYPED, {"spec.machine.ec2": {}}, MACHINE),
 )

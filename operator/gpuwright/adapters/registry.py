@@ -7,6 +7,10 @@ from urllib.parse import urlsplit
 from gpuwright.adapters.contract import Adapter, Gate, Unbuildable
 from gpuwright.adapters.ec2_credentials import BadCredentials, credentials_of
 from gpuwright.adapters.gateway import Gateway, GatewayCredentials
+from gpuwright.adapters.skypilot import SkyPilot
+from gpuwright.adapters.skypilot_calls import Calls
+from gpuwright.adapters.skypilot_request import user_of
+from gpuwright.adapters.skypilot_wire import SkyPilotCredentials, Wire
 from gpuwright.http_client import BadEndpoint, Endpoint, HttpClient
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.api_base import SecretKeyRef
@@ -95,6 +99,13 @@ def _ec2(spec: ProviderSpec, context: AdapterContext) -> Adapter:
     return Ec2(spec.ec2, access, context.cluster, promises=context.promises)
 
 
+def _skypilot(spec: ProviderSpec, context: AdapterContext) -> SkyPilot:
+    http = _http(spec.skypilot.endpoint, "skypilot", spec, context, spec.skypilot.ca_bundle)
+    seconds = float(spec.timeouts.connect_seconds + spec.timeouts.request_seconds)
+    calls = Calls(Wire(http, SkyPilotCredentials(context.secret)), user_of(context.cluster), seconds)
+    return SkyPilot(spec.skypilot, calls, context.cluster, seconds=seconds, promises=context.promises)
+
+
 def _origin(url: str) -> str:
     """Return the URL without its path, which boto3 writes itself."""
     parts = urlsplit(url)
@@ -122,6 +133,18 @@ KINDS: Mapping[ProviderType, Kind] = {
             ran_against="moto's server, with a shim in front for tokens, capacity, throttling and lost answers, and "
             "boto3's model of the API; never AWS",
             second_machine="none: a create that is repeated has the same token, and that makes no other machine",
+        ),
+    ),
+    ProviderType.SKYPILOT: Kind(
+        endpoint=lambda spec: spec.skypilot.endpoint,
+        secret=lambda spec: spec.skypilot.credentials_secret_ref,
+        make=_skypilot,
+        about=About(
+            what="a SkyPilot API server, and behind it the clouds that have no type of their own here",
+            ran_against="an emulator of the server, with requests that are answered later and are lost when it "
+            "restarts; never a cloud",
+            second_machine="none: a cluster's name is unique at its server. What a server forgets with its database "
+            "cannot be found",
         ),
     ),
 }

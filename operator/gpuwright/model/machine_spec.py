@@ -18,6 +18,7 @@ from gpuwright.model.api_base import (
 )
 from gpuwright.model.ec2_spec import Ec2Machine
 from gpuwright.model.quantity import QuantityBetween
+from gpuwright.model.skypilot_spec import SkyPilotMachine
 
 MACHINE_IS_FINAL = "what was bought cannot be changed, added or removed: delete this ComputeInstance and create another"
 
@@ -143,6 +144,11 @@ class MachineSpec(ApiModel):
         description="Such as {subnetId: subnet-0a1b2c3d4e5f60718}. What only a provider of type EC2 understands. "
         "Default: none.",
         json_schema_extra=final_value("ec2", MACHINE_IS_FINAL),
+    )
+    skypilot: SkyPilotMachine | None = Field(
+        None,
+        description="Such as {cloud: lambda}. What only a provider of type SkyPilot understands. Default: none.",
+        json_schema_extra=final_value("skypilot", MACHINE_IS_FINAL),
     )
 
     @rule(

@@ -19,6 +19,9 @@ from gpuwright.model.ec2_spec import SETTLE_SECONDS as EC2_SETTLE_SECONDS
 from gpuwright.model.ec2_spec import SETTLES_SLOWLY, Ec2Spec
 from gpuwright.model.endpoint_spec import CaBundle, Endpoint
 from gpuwright.model.namespace_selector import AllowedNamespaces
+from gpuwright.model.skypilot_spec import LOOPBACK, SkyPilotSpec
+from gpuwright.model.skypilot_spec import SETTLE_SECONDS as SKYPILOT_SETTLE_SECONDS
+from gpuwright.model.skypilot_spec import SETTLES_SLOWLY as SKYPILOT_SETTLES_SLOWLY
 from gpuwright.model.sweep_spec import Sweep
 
 TYPE_IS_FINAL = "the type cannot be changed, because machines are recorded under it: create another provider"
@@ -30,6 +33,7 @@ class ProviderType(StrEnum):
 
     GATEWAY = "Gateway"
     EC2 = "EC2"
+    SKYPILOT = "SkyPilot"
 
 
 class Dialect(StrEnum):
@@ -162,7 +166,7 @@ class ProviderSpec(ApiModel):
 
     type: ProviderType = Field(
         description="What kind of provider this is: Gateway is any HTTP service of the compute gateway's API, EC2 is "
-        "Amazon's. It cannot be changed. Required.",
+        "Amazon's, SkyPilot is one of its API servers. It cannot be changed. Required.",
         json_schema_extra=crd(parent_rules=[Rule("self.type == oldSelf.type", TYPE_IS_FINAL, "type", forbids=True)]),
     )
     gateway_block: GatewaySpec | None = Field(
@@ -176,6 +180,12 @@ class ProviderSpec(ApiModel):
         alias="ec2",
         description="Such as {region: us-east-1, credentialsSecretRef: {name: aws, key: credentials}}. The block of "
         "type EC2, and required there. Default: none.",
+    )
+    skypilot_block: SkyPilotSpec | None = Field(
+        None,
+        alias="skypilot",
+        description="Such as {endpoint: https://skypilot.example, credentialsSecretRef: {name: skypilot, key: token}}. "
+        "The block of type SkyPilot, and required there. Default: none.",
     )
     draining: bool = Field(
         False,
@@ -227,6 +237,13 @@ class ProviderSpec(ApiModel):
             raise TypeError(f"a provider of type {self.type} has no block ec2")
         return self.ec2_block
 
+    @property
+    def skypilot(self) -> SkyPilotSpec:
+        """Return the block of type SkyPilot, which the rules below promise."""
+        if self.skypilot_block is None:
+            raise TypeError(f"a provider of type {self.type} has no block skypilot")
+        return self.skypilot_block
+
     @rule(
         "(self.type == 'Gateway') == has(self.gateway)",
         "the block gateway and type Gateway belong together: write both, or neither",
@@ -244,6 +261,14 @@ class ProviderSpec(ApiModel):
         return (self.type is ProviderType.EC2) == (self.ec2_block is not None)
 
     @rule(
+        "(self.type == 'SkyPilot') == has(self.skypilot)",
+        "the block skypilot and type SkyPilot belong together: write both, or neither",
+        "skypilot",
+    )
+    def _has_the_block_of_skypilot(self) -> bool:
+        return (self.type is ProviderType.SKYPILOT) == (self.skypilot_block is not None)
+
+    @rule(
         f"!has(self.ec2) || self.settleSeconds >= {EC2_SETTLE_SECONDS}"
         " || (has(self.ec2.endpoint) && self.ec2.endpoint.startsWith('http://'))",
         SETTLES_SLOWLY,
@@ -254,6 +279,16 @@ class ProviderSpec(ApiModel):
         block = self.ec2_block
         emulated = block is not None and block.url.startswith("http://")
         return block is None or emulated or self.settle_seconds >= EC2_SETTLE_SECONDS
+
+    @rule(
+        f"!has(self.skypilot) || self.settleSeconds >= {SKYPILOT_SETTLE_SECONDS}"
+        f" || self.skypilot.endpoint.startsWith('{LOOPBACK}')",
+        SKYPILOT_SETTLES_SLOWLY,
+        "settleSeconds",
+    )
+    def _waits_for_the_queue_of_skypilot(self) -> bool:
+        block = self.skypilot_block
+        return block is None or block.emulated or self.settle_seconds >= SKYPILOT_SETTLE_SECONDS
 
     @rule(
         "self.timeouts.requestSeconds < self.settleSeconds",
