@@ -1,8 +1,8 @@
 """A trace told again, event by event: what the API server and the provider held after each of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.campaign.trace import Billing, Body, Event, Faulted, Machine, Restarted, Trace, Written
 
@@ -13,6 +13,11 @@ from gpuwright.model.resources import CLUSTER_PROVIDERS, INSTANCES, PROVIDERS
 from gpuwright.provider.parsing import parse_provider
 
 USER = "user"
+_MOST_KEPT = 5_000
+_T = TypeVar("_T")
+_Kept = dict[int, tuple[Body, _T]]
+_MEMORIES: _Kept[Memory] = {}
+_SPECS: _Kept[ProviderSpec | None] = {}
 
 
 @dataclass(slots=True)
@@ -128,7 +133,19 @@ def status_of(body: Body | None) -> dict[str, Any]:
 
 def memory_of(body: Body | None) -> Memory:
     """Return what a version of an instance has on record."""
-    return parse_memory(status_of(body))
+    return Memory() if body is None else _once(_MEMORIES, body, lambda: parse_memory(status_of(body)))
+
+
+def _once(kept: _Kept[_T], body: Body, make: Callable[[], _T]) -> _T:
+    """Return what is made of a body, made once: every invariant asks for it at every event, and no body changes."""
+    known = kept.get(id(body))
+    if known is not None and known[0] is body:
+        return known[1]
+    if len(kept) >= _MOST_KEPT:
+        kept.clear()
+    made = make()
+    kept[id(body)] = body, made
+    return made
 
 
 def condition_of(body: Body | None, kind: str) -> dict[str, Any]:
@@ -158,4 +175,4 @@ def spec_of(provider: Body | None) -> ProviderSpec | None:
     if provider is None:
         return None
     kind = PROVIDERS.kind if provider["metadata"].get("namespace") else CLUSTER_PROVIDERS.kind
-    return parse_provider(kind, provider)[0]
+    return _once(_SPECS, provider, lambda: parse_provider(kind, provider)[0])
