@@ -3,98 +3,130 @@
 A small world is one object, re-created at most once, one provider and one or two operators. Its ordinary course is
 played step by step as tests/instance/course.py plays it; at every step everything that may disturb it is tried, up to a
 number of disturbances a path. States that go on in the same way are looked at once (l0_key.py), so that every world is
-searched to its end.
+searched to its end. Each world and each guard is a part that is done by itself; what came of it is kept in
+build/campaign/l0.jsonl, and a part that was done with the same version and seed is not done again.
 """
 
-import gc
 import time
+from array import array
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from random import Random
 
 import pytest
-from tests.campaign.l0_guards import GUARDS, IN_DEPTH, Caught, Guard, is_caught, without_guard
+from tests.campaign.l0_guards import GUARDS, IN_DEPTH, taken_away
 from tests.campaign.l0_node import Small
-from tests.campaign.l0_replay import path_of, played, words_of
-from tests.campaign.l0_search import Search
+from tests.campaign.l0_parts import GUARD, MOST, WORLD, Entry, Part, done, exact_time, guard_named
+from tests.campaign.l0_replay import path_of, played
+from tests.campaign.l0_seed import seeded
 from tests.campaign.l0_worlds import small_worlds, world_named
+from tests.campaign.l3_book import Book
+from tests.campaign.l3_operator import BUILD, ROOT, version_of
 from tests.campaign.outcome import Outcome, Violation
-from tests.instance import course
+from tests.campaign.pool import spread
 
 LEVEL = "L0"
 WHAT = "exhaustive search: the real decide() in small worlds, with every guard and without each"
-TICK = 1 / 128  # a power of two, so that sums of it are exact, and equal times are equal
-MOST = 1_500_000  # states of one world: more is a world that does not end
+PARTS = ("instance", "model", "kube/merge_patch.py", "provider/absence.py", "provider/index.py", "adapters/contract.py")
+HELP = ("builders.py", "instance/world.py", "instance/course.py", "instance/far_side.py")
+Results = dict[Part, Entry]
 
 
-def run(seed: int, *, sample: float = 1.0, replay: str = "") -> Outcome:
+def run(seed: int, *, sample: float = 1.0, replay: str = "", processes: int = 1) -> Outcome:
     """Search all small worlds, and all again without each guard; a share of the disturbances where sample < 1."""
     began = time.perf_counter()
-    with exact_time():
-        if replay:
+    if replay:
+        with exact_time():
             return _replayed(seed, replay, began)
-        searches = [Search(small, sample, seed, most=MOST).run().forget() for small in small_worlds()]
-        caught = [without_guard(guard, seed=seed) for guard in _share((*GUARDS, *IN_DEPTH), sample, seed)]
-    return _outcome(seed, searches, caught, time.perf_counter() - began)
+    version = tested_version()
+    book = Book(BUILD / "l0.jsonl" if sample >= 1 else None, version, seed)
+    parts = [*_worlds(version, seed, sample), *_guards(version, seed, sample)]
+    results = dict(_results(parts, book, processes))
+    return _outcome(seed, {part: results[part] for part in parts}, time.perf_counter() - began)
 
 
-def _share(guards: tuple[Guard, ...], sample: float, seed: int) -> Iterable[Guard]:
-    if sample >= 1.0:
-        return guards
-    return Random(seed).sample(guards, round(len(guards) * sample))
+def tested_version() -> str:
+    """Return a hash over what is searched, and over what searches."""
+    searched = [ROOT / "operator" / "gpuwright" / path for path in PARTS] + [ROOT / "tests" / path for path in HELP]
+    return version_of(*searched, *sorted(Path(__file__).parent.glob("l0*.py")))
 
 
-@contextmanager
-def exact_time() -> Iterator[None]:
-    """Make the effects' ticks exact, and spare the collector: the states hold no cycles."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(course, "TICK", TICK)
-        gc.disable()
-        try:
-            yield
-        finally:
-            gc.enable()
+def _worlds(version: str, seed: int, sample: float) -> list[Part]:
+    folder = BUILD / "l0" / f"{version}-{seed}-{sample:g}"
+    return [Part(WORLD, small.name, seed, sample, folder) for small in small_worlds()]
 
 
-def _outcome(seed: int, searches: list[Search], caught: list[Caught], seconds: float) -> Outcome:
-    states = sum(search.states for search in searches)
-    violations = [*_violations(seed, searches), *(_missed(seed, one) for one in caught if not is_caught(one))]
-    unfinished = sum(not search.exhausted for search in searches)
-    figures = {
+def _guards(version: str, seed: int, sample: float) -> list[Part]:
+    guards = [Part(GUARD, guard.name, seed, sample, BUILD) for guard in (*GUARDS, *IN_DEPTH)]
+    return guards if sample >= 1.0 else Random(seed).sample(guards, round(len(guards) * sample))
+
+
+def _results(parts: list[Part], book: Book, processes: int) -> Iterator[tuple[Part, Entry]]:
+    """Yield each part with what came of it, now or when it was done before."""
+    missing = []
+    for part in parts:
+        entry = book.get(part.id)
+        if entry is not None and (part.kind == GUARD or part.keys.exists()):
+            yield part, entry
+        else:
+            missing.append(part)
+    for part, entry in spread(done, missing, processes, apart=True):
+        yield part, book.enter(part.id, **entry)
+
+
+def distinct(worlds: Iterable[Part]) -> int:
+    """Return how many states there are in all: one that two worlds with the same constants have counts once."""
+    states: set[int] = set()
+    for world in worlds:
+        states.update(array("q", world.keys.read_bytes()))
+    return len(states)
+
+
+def _outcome(seed: int, results: Results, seconds: float) -> Outcome:
+    worlds = {part: entry for part, entry in results.items() if part.kind == WORLD}
+    guards = {part: entry for part, entry in results.items() if part.kind == GUARD}
+    states = distinct(worlds)
+    violations = [*_violations(seed, worlds), *_missed(seed, guards)]
+    unfinished = sum(not entry["exhausted"] for entry in worlds.values())
+    figures: dict[str, float] = {
         "states": states,
-        "transitions": sum(search.transitions for search in searches),
-        "worlds": len(searches),
-        "longest path": max(search.depth for search in searches),
-        "places of rest": sum(search.circles for search in searches),
-        "guards taken away": len(caught),
-        "guards caught": sum(one.found is not None and is_caught(one) for one in caught),
-        "guards with another behind them": sum(one.found is None for one in caught),
+        "transitions": sum(entry["transitions"] for entry in worlds.values()),
+        "worlds": len(worlds),
+        "longest path": max(entry["depth"] for entry in worlds.values()),
+        "places of rest": sum(entry["circles"] for entry in worlds.values()),
+        "guards taken away": len(guards),
+        "guards caught": sum(entry["caught"] and bool(entry["found"]) for entry in guards.values()),
+        "guards with another behind them": sum(entry["caught"] and not entry["found"] for entry in guards.values()),
+        "CPU seconds": round(sum(entry["seconds"] for entry in results.values())),
     }
-    figures |= {f"states of {search.small.name}": search.states for search in searches}
-    figures |= {f"without: {one.guard.name} -> {_invariant(one)}": one.states for one in caught}
+    figures |= {f"states of {part.name}": entry["states"] for part, entry in worlds.items()}
+    figures |= {f"without: {part.name} -> {_invariant(entry)}": entry["states"] for part, entry in guards.items()}
     facts = tuple((name, float(value)) for name, value in figures.items())
-    found = states + unfinished
-    return Outcome(LEVEL, WHAT, found, states, tuple(violations), seed, seconds, facts)
+    return Outcome(LEVEL, WHAT, states + unfinished, states, tuple(violations), seed, round(seconds, 1), facts)
 
 
-def _invariant(caught: Caught) -> str:
-    return caught.found.invariant if caught.found else "nothing"
+def _invariant(entry: Entry) -> str:
+    return str(entry["found"][0][0]) if entry["found"] else "nothing"
 
 
-def _violations(seed: int, searches: list[Search]) -> Iterator[Violation]:
-    for search in searches:
-        for found in search.found:
-            yield Violation(found.invariant, found.message, _command(seed, words_of(search.small.name, found.path)))
-        if not search.exhausted and not search.found:
-            words = f"{search.small.name} has more than {MOST} states, and was not searched to its end"
-            yield Violation("I12", words, _command(seed, f"{search.small.name}: 0"))
+def _violations(seed: int, worlds: Results) -> Iterator[Violation]:
+    for part, entry in worlds.items():
+        for invariant, message, words in entry["found"]:
+            yield Violation(invariant, message, _command(seed, words))
+        if not entry["exhausted"] and not entry["found"]:
+            words = f"{part.name} has more than {MOST} states, and was not searched to its end"
+            yield Violation("I12", words, _command(seed, f"{part.name}: 0"))
 
 
-def _missed(seed: int, caught: Caught) -> Violation:
-    wanted = ", ".join(sorted(caught.guard.invariants))
-    words = f"without the guard '{caught.guard.name}' {wanted} should be broken; found: {_invariant(caught)}"
-    path = caught.found.path if caught.found else ()
-    return Violation(wanted, words, _command(seed, f"{caught.guard.name} | {words_of(caught.world, path)}"))
+def _missed(seed: int, guards: Results) -> Iterator[Violation]:
+    for part, entry in guards.items():
+        if entry["caught"]:
+            continue
+        guard = guard_named(part.name)
+        wanted = ", ".join(sorted(guard.invariants)) or "nothing"
+        words = f"without the guard '{part.name}' {wanted} should be broken; found: {_invariant(entry)}"
+        path = entry["found"][0][2] if entry["found"] else f"{guard.world}: 0"
+        yield Violation(wanted, words, _command(seed, f"{part.name} | {path}"))
 
 
 def _command(seed: int, replay: str) -> str:
@@ -105,15 +137,12 @@ def _replayed(seed: int, replay: str, began: float) -> Outcome:
     """Play one path again and print its trace. `<guard> | ` before it takes that guard away."""
     name, _bar, rest = replay.rpartition(" | ")
     world, path = path_of(rest)
-    small = world_named(world)
+    small = seeded(world_named(world), seed)
     with pytest.MonkeyPatch.context() as patch:
-        for guard in (guard for guard in (*GUARDS, *IN_DEPTH) if guard.name == name):
-            guard.given(patch)
-            guard.remove(patch)
-        lines, wrong = played(small, path)
+        lines, wrong = played(taken_away(guard_named(name), patch, small) if name else small, path)
     print(*lines, sep="\n")  # noqa: T201 - what a replay is for
     violations = tuple(Violation(invariant, words, _command(seed, replay)) for invariant, words in wrong)
     return Outcome(LEVEL, f"replay: {replay}", 1, 1, violations, seed, time.perf_counter() - began)
 
 
-__all__ = ["Small", "run"]
+__all__ = ["Small", "exact_time", "run"]

@@ -99,7 +99,8 @@ def answered(name: str, fate: Fate) -> Disturbance:
         hidden = bool(fate.made) or node.world.far.lag > 0
         promised = fate.made is not None and fate.answer in {Answer.NOT_COMMITTED, Answer.NO_ROOM}
         ghosts = replace(node.ghosts, broken_promise=True) if promised and hidden else node.ghosts
-        return node.then(replace(node.world, fates=(fate,)), ghosts=ghosts)
+        paced = replace(fate, made=fate.made * node.pace) if fate.made else fate
+        return node.then(replace(node.world, fates=(paced,)), ghosts=ghosts)
 
     return Disturbance(name, may, then, once=False)
 

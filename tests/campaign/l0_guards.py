@@ -1,6 +1,5 @@
 """Each guard of the protocol, taken away one at a time: then the search finds the invariant that it keeps."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -9,6 +8,7 @@ from tests.campaign import l0_removals as off
 from tests.campaign.l0_node import Node, Small
 from tests.campaign.l0_removals import Patch, Remove, changed, without
 from tests.campaign.l0_search import Found, Search
+from tests.campaign.l0_seed import seeded
 from tests.campaign.l0_worlds import world_named
 from tests.instance import course
 
@@ -43,13 +43,16 @@ class Guard:
 
 @dataclass(frozen=True)
 class Caught:
-    """What the search has found without a guard; `found` is None where it found nothing."""
+    """What the search has found without a guard; `found` is None where it found nothing.
+
+    `exhausted`: every state was seen.
+    """
 
     guard: Guard
     world: str
     states: int
-    seconds: float
     found: Found | None
+    exhausted: bool
 
 
 def _guard(name: str, remove: Remove, invariants: str, world: str, given: Remove | None = None) -> Guard:
@@ -238,14 +241,17 @@ IN_DEPTH = (
 
 def without_guard(guard: Guard, *, seed: int = 0, most: int = 400_000) -> Caught:
     """Search without a guard until something is found."""
-    began = time.perf_counter()
-    small = narrowed(world_named(guard.world), guard.words)  # made while the guard is still there
+    small = seeded(narrowed(world_named(guard.world), guard.words), seed)  # made while the guard is still there
     with pytest.MonkeyPatch.context() as patch:
-        guard.given(patch)
-        guard.remove(patch)
-        start = small.start if guard.guarded else _unguarded(small.start)
-        search = Search(replace(small, start=start), seed=seed, most=most).run()
-    return Caught(guard, guard.world, search.states, time.perf_counter() - began, next(iter(search.found), None))
+        search = Search(taken_away(guard, patch, small), seed=seed, most=most).run()
+    return Caught(guard, guard.world, search.states, next(iter(search.found), None), search.exhausted)
+
+
+def taken_away(guard: Guard, patch: Patch, small: Small) -> Small:
+    """Take a guard away for as long as the patch lasts, and return the small world without it."""
+    guard.given(patch)
+    guard.remove(patch)
+    return small if guard.guarded else replace(small, start=_unguarded(small.start))
 
 
 def narrowed(small: Small, words: tuple[str, ...]) -> Small:
@@ -265,8 +271,8 @@ def _unguarded(start: Callable[[], Node]) -> Callable[[], Node]:
 def is_caught(caught: Caught) -> bool:
     """Return whether the search has found what the guard is there against: nothing, where another one stands behind."""
     if not caught.guard.invariants:
-        return caught.found is None
+        return caught.found is None and caught.exhausted
     return caught.found is not None and caught.found.invariant in caught.guard.invariants
 
 
-__all__ = ["GUARDS", "IN_DEPTH", "Caught", "Guard", "Small", "is_caught", "without_guard"]
+__all__ = ["GUARDS", "IN_DEPTH", "Caught", "Guard", "Small", "is_caught", "taken_away", "without_guard"]

@@ -1,21 +1,66 @@
 """The canonical form of a state: two states with the same form go on in the same way, so one of them is enough.
 
-Times are ages: seconds since, up to a horizon; older ones only keep their order, because no rule compares longer waits
-than that. Processes are renamed, and what no decision reads (conditions, history, resource versions) is left out.
+Times are ages (l0_ages.py). Processes are renamed, and what no decision reads (conditions, history, resource versions)
+is left out, and so are the disturbances that may still come: the search keeps those beside the state. Of parts that
+many states share only the hash is in the form, and it is made once.
 """
 
+from functools import partial
+
+import orjson
+from tests.campaign.l0_ages import NONE, Ages, Form, after, ahead, fixed, part, span
 from tests.campaign.l0_node import HORIZON, Node
+from tests.instance.far_side import FarSide
 from tests.instance.world import NEVER, Answered, Body, Doing, Leaving, Operator, World, Writing, memory_of
 
 from gpuwright.instance.rules.termination import ASK_AGAIN_SECONDS
 from gpuwright.instance.witness import Armed, Sight, Trail, Witness
 from gpuwright.model.memory import Memory
 
-NOT_IN_THIS_RUN = 1e4
-GRAIN = 256  # ages are whole numbers of 1/256 s: the effects' ticks are, and sums of floats are not always
-OLD = 1 << 40
 SENDS = 1000
-Form = tuple[object, ...]
+
+
+def canonical(node: Node) -> int:
+    """Return the hash of the state's canonical form: the same in every process with the same PYTHONHASHSEED.
+
+    Of a million states two have the same one with a chance of one in a million.
+    """
+    return hash(form(node))
+
+
+def constants(node: Node) -> int:
+    """Return the hash of what never changes in a small world: with it states of several worlds can be compared."""
+    world, far = node.world, node.world.far
+    provider = (world.provider.poll.period_seconds, far.reads, far.unique_names, far.tombstones)
+    pace = (far.boots, far.lag, far.afterglow, far.dying, node.horizon, node.pace)
+    return hash((provider, pace, world.neighbours, world.guarded))
+
+
+def form(node: Node) -> Form:
+    """Return the state's canonical form."""
+    world, ghosts = node.world, node.ghosts
+    now, stored = world.now, world.stored
+    names = tuple(op.process for op in world.operators.values())
+    return (
+        part((id(stored), names), (stored,), partial(_object, world, stored)),
+        part((id(world.far), now), (world.far,), partial(_far, world.far, now)),
+        tuple(
+            part((id(op), id(stored), now, names), (op, stored), partial(_operator, node, op))
+            for op in world.operators.values()
+        ),
+        world.secret,
+        tuple((fate.answer, after(fate.made), fate.name_stays) for fate in world.fates),
+        world.hindrance is None,
+        world.provider.settle_seconds,
+        world.ledger,
+        node.first,
+        tuple((ahead(e.at - now), e.what, e.who) for e in node.endings),
+        tuple((*_of_process(world, i), span(now - i[3])) for i in ghosts.intents if now - i[3] <= HORIZON),
+        tuple((uid, name, span(now - at)) for uid, name, at in ghosts.unanswered if now - at <= HORIZON),
+        ghosts.bodies,
+        ghosts.retained,
+        ghosts.broken_promise,
+    )
 
 
 def _send(world: World, send: int) -> int:
@@ -24,72 +69,6 @@ def _send(world: World, send: int) -> int:
         return send
     newest = memory_of(world.stored["status"]).launch
     return send - (newest.send if newest else 0) + SENDS
-
-
-class Ages:
-    """Turns moments into ages, and remembers the order of those that are older than the horizon."""
-
-    def __init__(self, now: float, horizon: float) -> None:
-        self.now = now
-        self.horizon = horizon
-        self.old: list[float] = []
-
-    def of(self, moment: float | None, times: int = 1) -> int | None:
-        """Return how long ago it was; negative for what is to come.
-
-        `times`: how many horizons it is told from others; two for what a wait and then a proof are counted from.
-        """
-        if moment is None:
-            return None
-        age = self.now - moment
-        if age <= times * self.horizon:
-            return round(age * GRAIN)
-        self.old.append(moment)
-        return OLD
-
-    def order(self) -> Form:
-        """Return the order of the old moments, in the order in which they were asked for."""
-        ranks = {moment: rank for rank, moment in enumerate(sorted(set(self.old)))}
-        return tuple(ranks[moment] for moment in self.old)
-
-
-def canonical(node: Node) -> int:
-    """Return the hash of the state's canonical form."""
-    return hash(form(node))
-
-
-def form(node: Node) -> Form:
-    """Return the state's canonical form."""
-    world, ghosts = node.world, node.ghosts
-    now = world.now
-    return (
-        _object(world, world.stored),
-        _far(world),
-        tuple(_operator(node, who, op) for who, op in world.operators.items()),
-        world.secret,
-        world.fates,
-        world.hindrance is None,
-        world.provider.settle_seconds,
-        world.ledger,
-        node.first,
-        tuple((_ahead(e.at - now), e.what, e.who) for e in node.endings),
-        node.spent,
-        tuple((*_of_process(world, i), _span(now - i[3])) for i in ghosts.intents if now - i[3] <= HORIZON),
-        tuple((uid, name, _span(now - at)) for uid, name, at in ghosts.unanswered if now - at <= HORIZON),
-        ghosts.bodies,
-        ghosts.retained,
-        ghosts.broken_promise,
-    )
-
-
-def _span(seconds: float) -> int:
-    """Return the seconds from 0 to the horizon in grains."""
-    return round(min(HORIZON, max(0.0, seconds)) * GRAIN)
-
-
-def _ahead(seconds: float) -> int:
-    """Return the seconds until something that is still to come in grains; 0 for what is past."""
-    return round(min(NOT_IN_THIS_RUN, max(0.0, seconds)) * GRAIN)
 
 
 def _of_process(world: World, intent: tuple[str, str, str, float]) -> Form:
@@ -101,9 +80,9 @@ def _process(world: World, name: str) -> str:
     return next((who for who, op in world.operators.items() if op.process == name), "")
 
 
-def _object(world: World, body: Body | None) -> Form | None:
+def _object(world: World, body: Body | None) -> Form:
     if body is None:
-        return None
+        return ()
     metadata = body["metadata"]
     return (
         metadata["uid"],
@@ -111,49 +90,52 @@ def _object(world: World, body: Body | None) -> Form | None:
         tuple(metadata.get("finalizers") or ()),
         tuple((metadata.get("annotations") or {}).items()),
         metadata["generation"],
+        fixed(body["spec"], partial(orjson.dumps, body["spec"])),
         _memory(world, memory_of(body["status"])),
     )
 
 
 def _memory(world: World, memory: Memory) -> Form:
     launch = memory.launch
-    machine = memory.machine
+    known = fixed(memory, partial(_record, memory))
+    return (known,) if launch is None else (known, _send(world, launch.send), _process(world, launch.sent_by))
+
+
+def _record(memory: Memory) -> Form:
+    """Return what is on record, but for the send and its process, which are told from the present ones.
+
+    The time without room is not told either: nothing reads it while capacitySeconds is 0.
+    """
+    launch, machine = memory.launch, memory.machine
     record: Form = ()
     if launch is not None:
-        ending = (launch.ending.reason, launch.ending.names) if launch.ending else None
+        ending = (launch.ending.reason, launch.ending.names) if launch.ending else ()
+        where = (launch.provider.kind, launch.provider.name, launch.placement, launch.place)
         record = (
-            (
-                launch.incarnation,
-                launch.attempt,
-                launch.name,
-                launch.request_hash,
-                launch.place,
-                _send(world, launch.send),
-            ),
-            (_process(world, launch.sent_by), launch.settle_seconds, launch.outcome, launch.waited_seconds),
+            (launch.incarnation, launch.attempt, launch.name, launch.request_hash, where),
+            (launch.settle_seconds, launch.outcome, launch.waited_seconds),
             (launch.settled, launch.resent, launch.conflict, launch.adopted, launch.reason, ending),
         )
-    held = (machine.get("id"), machine.get("state"), machine.get("name"))
-    residue = tuple((entry.name, entry.place) for entry in memory.residue)
+    held = tuple(str(machine.get(name, "")) for name in ("id", "state", "name"))
+    residue = tuple((entry.name, entry.provider.name, entry.place, entry.placement) for entry in memory.residue)
     return record, held, residue, memory.replacements, memory.handled_request
 
 
-def _far(world: World) -> Form:
-    far, now = world.far, world.now
+def _far(far: FarSide, now: float) -> Form:
     vms = tuple(
         (
             (vm.id, vm.name, vm.owner.uid if vm.owner else "", vm.incarnation, vm.state, vm.alive),
             (vm.immortal, vm.unlisted, vm.place, vm.dies is not None),
-            tuple(_ahead((at or 0.0) - now) for at in (vm.shown_from, vm.runs_from, vm.shown_until, vm.dies)),
-            _span(now - vm.born) if vm.alive else 0,
+            tuple(ahead((at or 0.0) - now) for at in (vm.shown_from, vm.runs_from, vm.shown_until, vm.dies)),
+            span(now - vm.born) if vm.alive else 0,
         )
         for vm in far.vms
     )
-    flights = tuple((f.name, f.owner.uid, f.incarnation, _ahead(f.lands - now), f.place) for f in far.flights)
+    flights = tuple((f.name, f.owner.uid, f.incarnation, ahead(f.lands - now), f.place) for f in far.flights)
     return vms, flights, far.held, far.place, far.blind, far.blind_lists, far.empty_lists, far.empty_looks
 
 
-def _operator(node: Node, who: str, op: Operator) -> Form:
+def _operator(node: Node, op: Operator) -> Form:
     world = node.world
     ages = Ages(world.now - op.slept, node.horizon)
     snapshot = op.snapshot
@@ -166,8 +148,8 @@ def _operator(node: Node, who: str, op: Operator) -> Form:
         "same" if op.cached is world.stored else _cached(world, op.cached),
         _witness(world, ages, op.witness),
         known,
-        _span(world.now - op.listed),
-        None if op.rests_until >= NEVER else _ahead(op.rests_until - world.now),
+        span(world.now - op.listed),
+        NONE if op.rests_until >= NEVER else ahead(op.rests_until - world.now),
         _doing(world, op.doing),
         (op.absence.missing, op.absence.confirmed, op.absence.listed) if world.neighbours else (),
         ages.order(),
@@ -189,8 +171,9 @@ def _doing(world: World, doing: Doing | None) -> Form:
                 (_cached(world, doing.base),) if not doing.kept else ()
             )
         case Leaving():
-            request = doing.action.request
-            return "leaves", request.name, request.fingerprint(), _memory(world, doing.seen.memory)
+            request, asked = doing.action.request, doing.action.provider.name
+            body = fixed(request, request.fingerprint)
+            return "leaves", asked, request.name, body, _memory(world, doing.seen.memory)
         case Answered():
             created = doing.created.machine.id if doing.created else ""
             return "answered", created, doing.seen.instance.owner.uid, _memory(world, doing.memory)
@@ -198,16 +181,16 @@ def _doing(world: World, doing: Doing | None) -> Form:
             return ()
 
 
-def _armed(world: World, armed: Armed | None) -> Form | None:
+def _armed(world: World, armed: Armed | None) -> Form:
     if armed is None:
-        return None
-    return _send(world, armed.send), armed.destructive, _ahead(armed.boottime - world.now)
+        return ()
+    return _send(world, armed.send), armed.destructive, ahead(armed.boottime - world.now)
 
 
 def _witness(world: World, ages: Ages, witness: Witness | None) -> Form:
     if witness is None:
         return ()
-    answered = ages.of(witness.answered_at, 2) if witness.answered_send >= 0 else None
+    answered = ages.of(witness.answered_at, 2) if witness.answered_send >= 0 else NONE
     return (
         (ages.of(witness.first_seen), _sight(world, ages, witness.sight), _armed(world, witness.armed)),
         (
@@ -222,8 +205,8 @@ def _witness(world: World, ages: Ages, witness: Witness | None) -> Form:
         tuple((name, ages.of(at)) for name, at in sorted(witness.terminated.items())),
         tuple((name, ages.of(at, 2)) for name, at in sorted(witness.terminate_tried.items())),
         tuple((name, ages.of(at, 2)) for name, at in sorted(witness.residue_since.items())),
-        (_ahead(witness.not_before - ages.now), ages.of(witness.snapshot_began), witness.ledger_written),
-        (_span(ages.now - witness.powered_at), witness.powered_on),
+        (ahead(witness.not_before - ages.now), ages.of(witness.snapshot_began), witness.ledger_written),
+        (span(ages.now - witness.powered_at), NONE if witness.powered_on is None else witness.powered_on),
     )
 
 
@@ -241,7 +224,7 @@ def _trail(ages: Ages, witness: Witness, name: str, trail: Trail) -> Form:
     lives_on = accepted is not None and trail.shown is not None and trail.shown > accepted + ASK_AGAIN_SECONDS
     return (
         ages.of(trail.shown),
-        (machine.id, machine.state) if machine else None,
+        (machine.id, machine.state) if machine else (),
         tuple((ages.of(look.began), look.direct) for look in trail.absences),
         tuple(sorted(trail.tombstones)),
         ages.of(trail.tombstone_began),

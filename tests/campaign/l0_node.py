@@ -63,6 +63,7 @@ class Node:
     spent: frozenset[str] = frozenset()  # disturbances that come only once, and came
     ghosts: Ghosts = field(default_factory=Ghosts)
     horizon: float = HORIZON
+    pace: float = 1.0  # share of its named length that a disturbance lasts: drawn by the seed
 
     @property
     def frozen(self) -> tuple[str, ...]:
@@ -75,7 +76,7 @@ class Node:
 
     def ends(self, seconds: float, what: str, who: str = "") -> "Node":
         """Return the state in which this is scheduled to end."""
-        ending = Ending(self.world.now + seconds, what, who, self.world.now)
+        ending = Ending(self.world.now + seconds * self.pace, what, who, self.world.now)
         return replace(self, endings=tuple(sorted((*self.endings, ending), key=lambda e: (e.at, e.what, e.who))))
 
 

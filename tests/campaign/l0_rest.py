@@ -1,12 +1,8 @@
 """I12: wherever a run was disturbed, left alone it comes to rest at what is wanted, and then writes no more.
 
 The ordinary course has one step after each state, so from every state it ends in a circle of states, or stands still.
-Every circle is looked at.
+Every circle is looked at, by the walk that comes to it first (l0_search.py).
 """
-
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from typing import NamedTuple
 
 from tests.campaign.l0_moves import ordinary
 from tests.campaign.l0_node import Node, Small
@@ -19,82 +15,17 @@ from gpuwright.model.machine import MachineState
 from gpuwright.model.memory import Outcome
 
 
-class Came(NamedTuple):
-    """From which state a state was come to first, and by what; `before` is 0 for the first state."""
-
-    before: int
-    by: str
-
-
-Trouble = tuple[str, str, tuple[str, ...]]
-
-
-class Rest:
-    """Follows the ordinary course from every state to its end. `came` and `follows` are the search's, and grow."""
-
-    def __init__(self, small: Small, came: dict[int, Came], follows: dict[int, int]) -> None:
-        self._small = small
-        self._came = came
-        self._follows = follows
-        self._seen: set[int] = set()
-        self.circles = 0
-
-    def troubles(self, starts: Iterable[int]) -> Iterator[Trouble]:
-        """Yield what is wrong where the ordinary course from these states ends: in a circle, or standing still."""
-        for start in starts:
-            end = self._end(start)
-            if end is None:
-                continue
-            self.circles += 1
-            path = path_to(self._came, end[0])
-            words = _trouble(self._small, follow(self._small, path), end[1])
-            if words:
-                yield "I12", words, path
-
-    def _end(self, start: int) -> tuple[int, int] | None:
-        """Return a state of the circle that the course ends in, and the circle's length: 0 where nothing follows.
-
-        None where the course leads into one that was followed before.
-        """
-        row: dict[int, int] = {}
-        key = start
-        while key not in self._seen:
-            self._seen.add(key)
-            row[key] = len(row)
-            following = self._follows.get(key)
-            if following is None:
-                return key, 0
-            if following in row:
-                return following, len(row) - row[following]
-            key = following
-        return None
-
-
-def path_to(came: dict[int, Came], key: int) -> tuple[str, ...]:
-    """Return the steps that lead to a state; an empty word is a step of the ordinary course."""
-    path = []
-    while came[key].before:
-        path.append(came[key].by)
-        key = came[key].before
-    return tuple(reversed(path))
-
-
-def follow(small: Small, path: tuple[str, ...]) -> Node:
-    """Return the state that a path leads to."""
-    node = replace(small.start(), left=small.budget)
-    named = {disturbance.name: disturbance for disturbance in small.disturbances}
-    for by in path:
-        node = stepped(node) if not by else named[by].then(node)
-    return node
-
-
 def stepped(node: Node) -> Node:
     """Return the state after one step of the ordinary course."""
     step = ordinary(node)
     return node if step is None else step[1]
 
 
-def _trouble(small: Small, node: Node, length: int) -> str:
+def trouble(small: Small, node: Node, length: int) -> str:
+    """Return what is wrong where the ordinary course ends: in a circle of so many states that this one is in.
+
+    Where nothing follows, the length is 0.
+    """
     version = _version(node.world)
     for _step in range(length):
         wrong = _unwanted(small, node)

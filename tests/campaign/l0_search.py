@@ -1,17 +1,25 @@
-"""The search: every state that a small world can come to, each once, the least disturbed first."""
+"""The search: every state that a small world can come to, each once, the least disturbed first.
 
+A disturbance that comes only once a path is no part of a state, but of the visit to it. A visit is left out where the
+same state was visited before with at least as many disturbances to come, and none of them spent that is not spent now:
+whatever may follow from the later visit has been followed, or will be, from the earlier one. With no disturbance to
+come all visits to a state go on in the same way, so one is enough.
+"""
+
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import NamedTuple
 
 from tests.campaign.l0_checks import Broken, broken, remember
-from tests.campaign.l0_key import canonical
+from tests.campaign.l0_key import canonical, constants
 from tests.campaign.l0_moves import ordinary
 from tests.campaign.l0_node import Disturbance, Node, Small
-from tests.campaign.l0_rest import Came, Rest, path_to
+from tests.campaign.l0_rest import trouble
 
 ORDINARY = ""
+FIRST = 0  # the visit before the first one
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +31,22 @@ class Found:
     path: tuple[str, ...]
 
 
-class Waiting(NamedTuple):
-    """A state that is still to be walked on from."""
+class Arrival(NamedTuple):
+    """A state that is come to: after so many steps, from which visit, and by what."""
+
+    node: Node
+    state: int
+    depth: int
+    before: int
+    by: str
+
+
+class Visit(NamedTuple):
+    """A state that was visited, and that is still to be disturbed."""
 
     node: Node
     depth: int
-    came: Came
+    key: int
 
 
 @dataclass(slots=True)
@@ -40,8 +58,9 @@ class Search:
     seed: int = 0
     enough: int = 1  # violations after which it ends
     most: int = 2_000_000  # states after which it ends, and has then not seen everything
-    came: dict[int, Came] = field(default_factory=dict)  # state -> from where, and by what
-    follows: dict[int, int] = field(default_factory=dict)  # state -> the state after its ordinary step
+    came: dict[int, int] = field(default_factory=dict)  # visit -> the visit before
+    by: dict[int, str] = field(default_factory=dict)  # visit -> the disturbance that has led to it, if it was one
+    spent: dict[int, tuple[frozenset[str], ...]] = field(default_factory=dict)  # state -> what was spent at its visits
     states: int = 0
     transitions: int = 0
     depth: int = 0
@@ -54,84 +73,127 @@ class Search:
         """Search until every state was seen, or enough was found."""
         self._chance.seed(f"{self.seed}/{self.small.name}")
         start = replace(self.small.start(), left=self.small.budget)
-        layer = {canonical(start): Waiting(start, 0, Came(0, ORDINARY))}
-        rest = Rest(self.small, self.came, self.follows)
+        layer = [Arrival(start, canonical(start), 0, FIRST, ORDINARY)]
         while layer and not self._is_over():
-            arrived = list(layer)
-            self.came.update({key: waiting.came for key, waiting in layer.items()})
             layer = self._layer(layer)
-            if not self._is_over():
-                self.found.extend(Found(*trouble) for trouble in rest.troubles(arrived))
-        self.exhausted, self.circles, self.states = not self._is_over(), rest.circles, len(self.came)
+        self.exhausted, self.states = not self._is_over(), len(self.spent)
         return self
+
+    def keys(self) -> "array[int]":
+        """Return the states, such that the same state of another world with the same constants is the same number."""
+        fixed = constants(self.small.start())
+        return array("q", sorted(hash((fixed, state)) for state in self.spent))
 
     def forget(self) -> "Search":
         """Let the states go: what is left are the figures, and what was found."""
-        self.came.clear()
-        self.follows.clear()
+        for kept in (self.came, self.by, self.spent):
+            kept.clear()
         return self
 
+    def path(self, key: int) -> tuple[str, ...]:
+        """Return the steps that have led to a visit; an empty word is a step of the ordinary course."""
+        steps = []
+        while self.came[key] != FIRST:
+            steps.append(self.by.get(key, ORDINARY))
+            key = self.came[key]
+        return tuple(reversed(steps))
+
     def _is_over(self) -> bool:
-        return len(self.found) >= self.enough or len(self.came) >= self.most
+        return len(self.found) >= self.enough or len(self.spent) >= self.most
 
-    def _layer(self, layer: dict[int, Waiting]) -> dict[int, Waiting]:
-        """Walk on from these states without a disturbance; return the states that one more disturbance leads to.
+    def _layer(self, layer: list[Arrival]) -> list[Arrival]:
+        """Walk on from these without a disturbance, then disturb all that was visited; return what that leads to.
 
-        A state that both lead to belongs here: it has more disturbances left than there.
+        What can be disturbed no more is walked to its end at once, so that it need not be kept.
         """
-        disturbed: dict[int, Waiting] = {}
-        for key, (node, depth, _came) in layer.items():
-            at: int | None = key
-            while at is not None and not self._is_over():
-                self.depth = max(self.depth, depth)
-                for disturbance in self._may(node):
-                    self._disturb(at, node, depth, disturbance, disturbed)
-                at, node = self._step(at, node)
-                depth += 1
-        return {key: waiting for key, waiting in disturbed.items() if key not in self.came}
+        visits = [visit for arrival in layer for visit in self._walk(arrival)]
+        following: list[Arrival] = []
+        for visit in visits:
+            for disturbance in self._may(visit.node):
+                if self._is_over():
+                    return []
+                arrival = self._disturbed(visit, disturbance)
+                if arrival is not None and arrival.node.left > 0:
+                    following.append(arrival)
+                elif arrival is not None:
+                    self._walk(arrival)
+        # Who has spent less comes first: its visit makes more others superfluous.
+        return sorted(following, key=lambda arrival: len(arrival.node.spent))
 
     def _may(self, node: Node) -> Iterator[Disturbance]:
-        if node.left <= 0:
-            return
         for disturbance in self.small.disturbances:
             if disturbance.name in node.spent or not disturbance.may(node):
                 continue
             if self.sample >= 1.0 or self._chance.random() < self.sample:
                 yield disturbance
 
-    def _step(self, at: int, node: Node) -> tuple[int | None, Node]:
-        """Make the ordinary step; return no key where it leads nowhere new."""
-        step = ordinary(node)
+    def _walk(self, arrival: Arrival) -> list[Visit]:
+        """Walk the ordinary course to what is known; return the visits that are still to be disturbed."""
+        visits: list[Visit] = []
+        fresh: dict[int, int] = {}  # states that nobody has come to before, and when this walk has
+        at: Arrival | None = arrival
+        while at is not None and not self._is_known(at.state, at.node) and not self._is_over():
+            if at.state not in self.spent:
+                fresh[at.state] = at.depth
+            visit = self._enters(at)
+            if at.node.left > 0:
+                visits.append(visit)
+            last, at = at, self._step(visit)
+            if self._is_over():
+                break
+            if at is None and last.state in fresh:
+                self._rests(visit, 0)
+            elif at is not None and at.state in fresh:
+                self._rests(visit, at.depth - fresh[at.state])
+        return visits
+
+    def _is_known(self, state: int, node: Node) -> bool:
+        """Return whether all that can follow from this visit follows from an earlier one."""
+        known = self.spent.get(state)
+        if known is None:
+            return False
+        return node.left <= 0 or any(spent <= node.spent for spent in known)
+
+    def _enters(self, at: Arrival) -> Visit:
+        spent = at.node.spent
+        key = hash((at.state, spent))
+        self.spent[at.state] = (*self.spent.get(at.state, ()), spent)
+        self.came[key] = at.before
+        if at.by:
+            self.by[key] = at.by
+        self.depth = max(self.depth, at.depth)
+        return Visit(at.node, at.depth, key)
+
+    def _step(self, visit: Visit) -> Arrival | None:
+        """Make the ordinary step; None where nothing will ever happen."""
+        step = ordinary(visit.node)
         if step is None:
-            return None, node
-        who, after = step
-        after = remember(node, after, who)
+            return None
+        who, moved = step
+        after = remember(visit.node, moved, who)
         self.transitions += 1
-        key = canonical(after)
-        self.follows[at] = key
-        if key in self.came:
-            return None, after
-        self.came[key] = Came(at, ORDINARY)
-        wrong = list(broken(node, after, who))
-        self._take(wrong, path_to(self.came, key) if wrong else ())
-        return (None if wrong else key), after
+        self._take(broken(visit.node, after, who), visit, ORDINARY)
+        return Arrival(after, canonical(after), visit.depth + 1, visit.key, ORDINARY)
 
-    def _disturb(
-        self, at: int, node: Node, depth: int, disturbance: Disturbance, disturbed: dict[int, Waiting]
-    ) -> None:
-        after = disturb(node, disturbance)
+    def _disturbed(self, visit: Visit, disturbance: Disturbance) -> Arrival | None:
+        """Return the state after a disturbance; None where it is known."""
+        after = disturb(visit.node, disturbance)
         self.transitions += 1
-        key = canonical(after)
-        if key in self.came or key in disturbed:
-            return
-        wrong = list(broken(node, after, ""))
-        if wrong:
-            self._take(wrong, (*path_to(self.came, at), disturbance.name))
-        else:
-            disturbed[key] = Waiting(after, depth + 1, Came(at, disturbance.name))
+        state = canonical(after)
+        if self._is_known(state, after):
+            return None
+        self._take(broken(visit.node, after, ""), visit, disturbance.name)
+        return Arrival(after, state, visit.depth + 1, visit.key, disturbance.name)
 
-    def _take(self, wrong: list[Broken], path: tuple[str, ...]) -> None:
-        self.found.extend(Found(invariant, message, path) for invariant, message in wrong)
+    def _take(self, wrong: Iterator[Broken], visit: Visit, by: str) -> None:
+        self.found.extend(Found(name, message, (*self.path(visit.key), by)) for name, message in wrong)
+
+    def _rests(self, visit: Visit, length: int) -> None:
+        """Look at where the ordinary course ends: in a circle of so many states, which this visit is in, or still."""
+        self.circles += 1
+        words = trouble(self.small, visit.node, length)
+        if words:
+            self.found.append(Found("I12", words, self.path(visit.key)))
 
 
 def disturb(node: Node, disturbance: Disturbance) -> Node:

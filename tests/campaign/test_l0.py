@@ -1,22 +1,27 @@
 """The exhaustive search: that a share of it is clean, that it finds what it is there for, and can say it again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from tests.campaign import l0
-from tests.campaign.l0_guards import GUARDS, IN_DEPTH, Guard, is_caught, narrowed, without_guard
-from tests.campaign.l0_key import canonical
+from tests.campaign import l0, l0_key
+from tests.campaign.l0_checks import remember
+from tests.campaign.l0_guards import GUARDS, IN_DEPTH, Caught, is_caught, narrowed, without_guard
+from tests.campaign.l0_key import canonical, form
 from tests.campaign.l0_moves import ordinary
-from tests.campaign.l0_node import Node, begin
+from tests.campaign.l0_node import Node, Small, begin
+from tests.campaign.l0_parts import GUARD, WORLD, Part, done, guard_named
 from tests.campaign.l0_replay import path_of, played, words_of
-from tests.campaign.l0_rest import follow
-from tests.campaign.l0_search import Search
+from tests.campaign.l0_search import Search, disturb
+from tests.campaign.l0_seed import PACES, drawn, seeded
 from tests.campaign.l0_worlds import small_worlds, world_named
+from tests.campaign.l3_book import Book
+from tests.campaign.pool import spread
 from tests.instance.far_side import LOST_AFTER_COMMIT
 
 SEED = 1
-SHARE = 0.005
+SHARE = 0.01
 QUICK = (
     "intent on record before the send",
     "finalizer before the first send",
@@ -37,10 +42,6 @@ QUICK = (
 def exact_time() -> Iterator[None]:
     with l0.exact_time():
         yield
-
-
-def guard_named(name: str) -> Guard:
-    return next(guard for guard in GUARDS if guard.name == name)
 
 
 def after(node: Node, steps: int) -> Node:
@@ -86,7 +87,7 @@ def test_a_path_that_is_played_with_all_guards_breaks_nothing_and_tells_what_hap
     assert any("billing: i-1" in line for line in lines)
 
 
-def _small_and_path(words: str) -> tuple[l0.Small, tuple[str, ...]]:
+def _small_and_path(words: str) -> tuple[Small, tuple[str, ...]]:
     name, path = path_of(words)
     return world_named(name), path
 
@@ -139,6 +140,142 @@ def test_a_run_that_stands_still_without_a_machine_is_no_rest(monkeypatch: pytes
     assert [found.invariant for found in Search(small).run().found] == ["I12"]
 
 
-def test_following_a_path_leads_to_the_state_that_it_leads_to_step_by_step() -> None:
+def a_little_world(name: str, *words: str, budget: int = 2) -> Small:
+    return replace(narrowed(world_named(name), words), budget=budget)
+
+
+def stepped(node: Node) -> Node | None:
+    step = ordinary(node)
+    return None if step is None else remember(node, step[1], step[0])
+
+
+def every_state(small: Small) -> set[int]:
+    """Return all states of a small world, by a search that leaves out only what was visited in just the same way."""
+    begun = replace(small.start(), left=small.budget)
+    visited, waiting = set(), [begun]
+    while waiting:
+        node = waiting.pop()
+        visit = (canonical(node), node.spent, node.left)
+        if visit in visited:
+            continue
+        visited.add(visit)
+        following = stepped(node)
+        waiting += [following] if following is not None else []
+        for disturbance in small.disturbances if node.left > 0 else ():
+            if disturbance.name not in node.spent and disturbance.may(node):
+                waiting.append(disturb(node, disturbance))
+    return {state for state, _spent, _left in visited}
+
+
+@pytest.mark.parametrize(
+    "small",
+    [
+        pytest.param(lambda: a_little_world("names", "crashes", "frozen for 5", "no answer, made"), id="one operator"),
+        pytest.param(lambda: a_little_world("two leaders", "overtakes", "A hears nothing", "deletes"), id="two"),
+        pytest.param(lambda: a_little_world("create-only", "never made", "deletes", "again", budget=3), id="three"),
+    ],
+)
+def test_what_the_search_leaves_out_leads_to_no_other_state(small: Callable[[], Small]) -> None:
+    search = Search(small()).run()
+    assert set(search.spent) == every_state(small())
+    assert search.states == len(search.spent) > 300
+
+
+def test_the_path_of_a_visit_leads_to_its_state() -> None:
+    small = a_little_world("names", "crashes", "frozen for 5", "deletes")
+    search = Search(small).run()
+    named = {disturbance.name: disturbance for disturbance in small.disturbances}
+    for key in list(search.came)[:: max(1, len(search.came) // 20)]:
+        node: Node | None = replace(small.start(), left=small.budget)
+        for by in search.path(key):
+            assert node is not None
+            node = disturb(node, named[by]) if by else stepped(node)
+        assert node is not None
+        assert key in {hash((canonical(node), spent)) for spent in search.spent[canonical(node)]}
+
+
+def parts_within(form: object) -> Iterator[object]:
+    if isinstance(form, tuple | frozenset):
+        for part in form:
+            yield from parts_within(part)
+    else:
+        yield form
+
+
+def test_nothing_is_in_a_state_whose_hash_differs_from_process_to_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    def take(*key_and_make: object) -> int:
+        make = key_and_make[-1]
+        assert callable(make)
+        made.append(make())
+        return 0
+
+    monkeypatch.setattr(l0_key, "part", take)
+    monkeypatch.setattr(l0_key, "fixed", take)
+    node: Node | None = begin(fates=(LOST_AFTER_COMMIT,), operators="AB")
+    steps = 0
+    while node is not None and steps < 60:
+        made.append(form(node))
+        node, steps = stepped(node), steps + 1
+    kinds = {type(part) for part in parts_within(tuple(made))}
+    assert [kind for kind in kinds if not issubclass(kind, int | str | bytes)] == []
+
+
+def test_two_processes_give_the_same_states_the_same_numbers(tmp_path: Path) -> None:
+    parts = [Part(WORLD, "create-only", SEED, 0.01, tmp_path / folder) for folder in ("one", "other")]
+    entries = [dict(spread(done, [part], 1, apart=True))[part] for part in parts]
+    assert [entry["states"] for entry in entries] == [entries[0]["states"]] * 2
+    assert parts[0].keys.read_bytes() == parts[1].keys.read_bytes()
+    assert l0.distinct(parts) == entries[0]["states"] == parts[0].keys.stat().st_size // 8 > 30
+
+
+def test_a_state_that_two_worlds_have_counts_once_only_where_their_providers_are_alike(tmp_path: Path) -> None:
+    smalls = [replace(world_named(name), budget=0) for name in ("names", "four crashes and lost answers", "lag")]
+    names, same, lagging = (Search(small).run() for small in smalls)
+    assert names.keys() == same.keys()
+    assert set(names.keys()).isdisjoint(lagging.keys())
+
+
+def test_a_part_that_is_in_the_book_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Part] = []
+
+    def nobody(_work: object, parts: Iterable[Part], _processes: int, *, apart: bool) -> Iterator[tuple[Part, object]]:
+        assert apart
+        asked.extend(parts)
+        return iter(())
+
+    monkeypatch.setattr(l0, "spread", nobody)
+    book = Book(tmp_path / "book", "version", SEED)
+    known, lost, guard = (
+        Part(WORLD, "known", SEED, 1.0, tmp_path),
+        Part(WORLD, "lost its states", SEED, 1.0, tmp_path),
+        Part(GUARD, "send window", SEED, 1.0, tmp_path),
+    )
+    for part in (known, lost, guard):
+        book.enter(part.id, states=1)
+    known.keys.write_bytes(b"")
+    again = Book(tmp_path / "book", "version", SEED)
+    assert [part for part, _entry in l0._results([known, lost, guard], again, 1)] == [known, guard]
+    assert asked == [lost]
+
+
+def test_where_another_guard_stands_behind_a_search_that_was_cut_short_is_no_proof() -> None:
+    caught = Caught(IN_DEPTH[0], "names", 7, None, exhausted=True)
+    assert is_caught(caught)
+    assert not is_caught(replace(caught, exhausted=False))
+
+
+def test_a_seed_changes_how_long_things_take_and_what_is_tried_first_and_nothing_else() -> None:
     small = world_named("names")
-    assert canonical(follow(small, ("",) * 9)) == canonical(after(begin(), 9))
+    assert len({drawn(seed) for seed in range(40)}) > 20
+    assert max(PACES) == 1.0
+    one, other = (seeded(small, seed) for seed in (1, 2))
+    assert [d.name for d in one.disturbances] != [d.name for d in other.disturbances]
+    assert {d.name for d in one.disturbances} == {d.name for d in small.disturbances}
+    assert canonical(seeded(small, 1).start()) == canonical(one.start())
+    far, draw = one.start().world.far, drawn(1)
+    assert (far.boots, far.dying, one.start().pace) == (draw.boots, draw.dying, draw.pace)
+    assert one.start().world.provider.poll.period_seconds == draw.poll
+    about_it = seeded(world_named("slow death"), 1).start().world.far
+    assert about_it.dying == world_named("slow death").start().world.far.dying

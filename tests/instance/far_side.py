@@ -183,6 +183,8 @@ class FarSide:
 
     def until(self, now: float) -> "FarSide":
         """Return the far side at this time: what was on its way has landed, what was dying is dead."""
+        if not any(moment <= now for moment in self.moments()):
+            return self
         landed = [flight for flight in self.flights if flight.lands <= now]
         vms = tuple(self._died(vm) if vm.dies is not None and vm.dies <= now and vm.alive else vm for vm in self.vms)
         after = replace(self, vms=vms, flights=tuple(flight for flight in self.flights if flight.lands > now))

@@ -170,7 +170,8 @@ class World:
 
     def at(self, far: FarSide) -> "World":
         """Return the world with another far side; the most machines at once are counted here."""
-        return replace(self, far=far, most=max(self.most, len(far.alive_of(OWNER.uid))))
+        most = max(self.most, len(far.alive_of(OWNER.uid)))
+        return self if far is self.far and most == self.most else replace(self, far=far, most=most)
 
     def provider_is(self, **changes: Any) -> "World":
         """Return the world with a provider that behaves differently from now on."""
@@ -336,7 +337,22 @@ class World:
         return due | {f"i-n{i}" for i in range(self.neighbours)}, fresh
 
 
+_INSTANCES: dict[int, tuple[Body, Instance]] = {}
+
+
 def _instance(body: Body) -> Instance:
+    """Return an object as it is parsed; the same one is parsed once, because worlds share it."""
+    known = _INSTANCES.get(id(body))
+    if known is not None and known[0] is body:
+        return known[1]
+    if len(_INSTANCES) >= _MOST_MEMORIES:
+        _INSTANCES.clear()
+    instance = _parsed_instance(body)
+    _INSTANCES[id(body)] = body, instance
+    return instance
+
+
+def _parsed_instance(body: Body) -> Instance:
     metadata = body["metadata"]
     return Instance(
         key=KEY,
@@ -355,9 +371,9 @@ def _instance(body: Body) -> Instance:
 def _witnessed(witness: Witness, instance: Instance, view: ProviderView, now: float) -> Witness:
     memory = instance.memory
     witness = witness.sighted(memory.launch, now, view.visible_seconds)
-    witness = replace(
-        witness, residue_since={entry.name: witness.residue_since.get(entry.name, now) for entry in memory.residue}
-    )
+    residue = {entry.name: witness.residue_since.get(entry.name, now) for entry in memory.residue}
+    if residue != witness.residue_since:
+        witness = replace(witness, residue_since=residue)
     if view.snapshot is None:
         return witness
     shown = _shown(instance, view)
