@@ -12,6 +12,7 @@ from tests.campaign.outcome import Outcome
 
 LEVELS = ("L0", "L1", "L3", "L4", "L5", "L6")
 SOAK = "soak"  # an hour of random faults: only where it is asked for
+SPREAD = frozenset({"L0", "L1", "L4"})  # levels without a control plane, which several processes can share
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "build" / "campaign" / "campaign.json"
 PUBLISHED = ROOT / "docs" / "campaign.json"
@@ -27,7 +28,7 @@ def main(arguments: Iterable[str]) -> int:
     print(f"seed {seed}", flush=True)
     outcomes = []
     for level in options.level or LEVELS:
-        outcome = level_run(level)(seed, sample=options.sample, replay=options.replay, **_of_the_soak(level, options))
+        outcome = level_run(level)(seed, sample=options.sample, replay=options.replay, **_of_the_level(level, options))
         print(*publish.lines(outcome), sep="\n", flush=True)
         outcomes.append(outcome)
         if not options.replay:
@@ -44,9 +45,11 @@ def level_run(level: str) -> Run:
     return run
 
 
-def _of_the_soak(level: str, options: argparse.Namespace) -> dict[str, float]:
-    """Return how long a soak lasts and with how many instances, where that was said."""
-    said = {"seconds": options.seconds, "instances": options.instances} if level == SOAK else {}
+def _of_the_level(level: str, options: argparse.Namespace) -> dict[str, float]:
+    """Return what only some levels are told: in how many processes, for how long, and with how many instances."""
+    said = {"processes": options.processes} if level in SPREAD else {}
+    if level == SOAK:
+        said = {"seconds": options.seconds, "instances": options.instances}
     return {name: value for name, value in said.items() if value is not None}
 
 
@@ -58,6 +61,7 @@ def _options(arguments: Iterable[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of all that is drawn (default: a new one, which is printed)")
     parser.add_argument("--sample", type=_share, default=1.0, help="share of the points that is tested (default: 1)")
     parser.add_argument("--replay", default="", help="run one point again, as a violation names it; wants one --level")
+    parser.add_argument("--processes", type=int, default=1, help="that share L0, L1 and L4 (default: 1)")
     parser.add_argument("--seconds", type=float, help="how long a soak lasts (default: 3600)")
     parser.add_argument("--instances", type=int, help="how many instances a soak has (default: 1000)")
     parser.add_argument("--publish", action="store_true", help="write what is kept in build/ to docs/ as well")

@@ -6,7 +6,9 @@ HTTP a provider behind adapters/contract.py, in four classes. A new adapter has 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 from time import perf_counter
 
@@ -27,6 +29,7 @@ from tests.campaign.l1_points import (
 from tests.campaign.l1_provider import CLASSES
 from tests.campaign.l1_workflows import WORKFLOWS
 from tests.campaign.outcome import Outcome, Violation
+from tests.campaign.pool import spread
 from tests.campaign.trace import Logged, Trace, Written
 
 from gpuwright.kube.merge_patch import merge_patch
@@ -36,106 +39,173 @@ WHAT = (
     "the whole operator in virtual time: killed at every effect, again as it recovers, in a fault, two at once; every "
     "provider fault; the sweep"
 )
+FIGURES = ("effects", "crashes", "pairs", "faults", "faults that struck")
+TOGETHER = 12  # points that are tried by the same process, one after the other
 
 
-def run(seed: int, *, sample: float = 1.0, replay: str = "") -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Points of one kind that one process tries. `grows`: what each makes undisturbed is crashed as well."""
+
+    fact: str
+    points: tuple[Point, ...]
+    seed: int
+    sample: float
+    grows: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """What points have shown."""
+
+    found: int = 0
+    tested: int = 0
+    violations: list[Violation] = field(default_factory=list)
+    facts: dict[str, float] = field(default_factory=dict)
+
+    def add(self, other: "Tally") -> None:
+        """Add what other points have shown."""
+        self.found += other.found
+        self.tested += other.tested
+        self.violations += other.violations
+        for name, value in other.facts.items():
+            self.facts[name] = self.facts.get(name, 0) + value
+
+
+def run(seed: int, *, sample: float = 1.0, replay: str = "", processes: int = 1) -> Outcome:
     """Try all points, or a share of them chosen by the seed, or one again whose trace is printed."""
     began = perf_counter()
-    level = _Level(seed, sample)
+    _bench.cache_clear()
+    shown = Tally(facts=dict.fromkeys(FIGURES, 0.0))
     if replay:
-        level.replay(parsed(replay))
+        shown.add(_replayed(parsed(replay), seed))
     else:
-        level.try_crashes()
-        level.try_bases("crashes in a fault", pair_bases())
-        level.try_bases("crashes of two", company_bases())
-        level.try_bases("crashes in a sweep", sweep_bases())
-        level.try_points("faults", fault_points())
-        level.try_points("faults of the sweep", sweep_points())
-        level.try_points("confluences", confluences())
-    return level.outcome(perf_counter() - began)
+        parts = list(parts_of(seed, sample))
+        tallies = dict(spread(tried, parts, processes))
+        for part in parts:
+            shown.add(tallies[part])
+    facts, seconds = tuple(shown.facts.items()), round(perf_counter() - began, 1)
+    return Outcome(LEVEL, WHAT, shown.found, shown.tested, tuple(shown.violations), seed, seconds, facts)
+
+
+def parts_of(seed: int, sample: float) -> Iterator[Part]:
+    """Yield all points in parts, the same whoever tries them: what is drawn is drawn for each part by itself."""
+    for traits in CLASSES:
+        for name in WORKFLOWS:
+            yield Part("crashes", (Crash(traits, name, ()),), seed, sample)
+    growing = {
+        "crashes in a fault": pair_bases(),
+        "crashes of two": company_bases(),
+        "crashes in a sweep": sweep_bases(),
+    }
+    for fact, bases in growing.items():
+        for base in bases:
+            yield Part(fact, (base,), seed, sample, grows=True)
+    plain: Mapping[str, Iterable[Point]] = {
+        "faults": fault_points(),
+        "faults of the sweep": sweep_points(),
+        "confluences": confluences(),
+    }
+    for fact, points in plain.items():
+        for together in _together(points):
+            yield Part(fact, together, seed, sample)
+
+
+def _together(points: Iterable[Point]) -> Iterator[tuple[Point, ...]]:
+    every = tuple(points)
+    for first in range(0, len(every), TOGETHER):
+        yield every[first : first + TOGETHER]
+
+
+@lru_cache(maxsize=1)
+def _bench(seed: int) -> Bench:
+    """Return where this process tries points: what a workflow leads to undisturbed is found out once."""
+    return Bench(seed)
+
+
+def tried(part: Part) -> Tally:
+    """Return what the points of a part have shown."""
+    bench = _Level(part)
+    if part.fact == "crashes":
+        bench.try_crashes(part.points)
+    else:
+        bench.try_points(part.points, grows=part.grows)
+    return bench.tally
+
+
+def _replayed(point: Point, seed: int) -> Tally:
+    """Try one point and print its trace."""
+    level = _Level(Part("replayed", (point,), seed, 1.0))
+    result = level.try_point("replayed", point)
+    for line in lines_of(result.run.world.trace):
+        print(line)  # noqa: T201 - that is what a replay is for
+    level.tally.found = 1
+    return level.tally
 
 
 class _Level:
-    """Counts what was found and tested."""
+    """Counts what was found and tested of a part."""
 
-    def __init__(self, seed: int, sample: float) -> None:
-        self._seed = seed
-        self._sample = sample
-        self._random = Random(f"{LEVEL} {seed}")
-        self._bench = Bench(seed)
-        self._found = 0
-        self._tested = 0
-        self._violations: list[Violation] = []
-        self._facts: dict[str, float] = {"effects": 0, "crashes": 0, "pairs": 0, "faults": 0, "faults that struck": 0}
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        self._random = Random(f"{LEVEL} {part.seed} {part.fact} {part.points[0]}")
+        self._bench = _bench(part.seed)
+        self.tally = Tally()
 
-    def try_crashes(self) -> None:
+    def try_crashes(self, bases: Sequence[Point]) -> None:
         """Kill the process at each effect of each workflow, and for each of these its successor at one of its own."""
-        for traits in CLASSES:
-            for name, workflow in WORKFLOWS.items():
-                recorded = self._bench.recorded(traits, name, workflow)
-                self._take(f"crash:{traits}:{name}", recorded.broken)
+        for base in bases:
+            if isinstance(base, Crash):
+                recorded = self._bench.recorded(base.traits, base.workflow, WORKFLOWS[base.workflow])
+                self._take(str(base), recorded.broken)
                 effects = recorded.world.effects
-                self._facts["effects"] += len(effects)
-                for point in crash_points(Crash(traits, name, ()), len(effects)):
+                self._count("effects", len(effects))
+                for point in crash_points(base, len(effects)):
                     self._try_crash(point)
 
-    def try_bases(self, fact: str, bases: Iterator[Crash]) -> None:
-        """Try runs, and each of them again with a crash at each effect that it has made."""
-        for base in bases:
-            self._found += 1
-            if self._is_drawn():  # what it makes, and so its crashes, is known once it has run
-                result = self._try(fact, base)
-                self.try_points(fact, crash_points(base, result.effects))
-
     def _try_crash(self, point: Crash) -> None:
-        self._found += 1
+        self.tally.found += 1
         if not self._is_drawn():
             return
-        result = self._try("crashes", point)
+        result = self.try_point("crashes", point)
         second = second_crash(point, result.effects, self._random)
         if second is not None:
-            self._found += 1
-            self._try("pairs", second)
+            self.tally.found += 1
+            self.try_point("pairs", second)
 
-    def try_points(self, fact: str, points: Iterator[Point]) -> None:
-        """Try points of one kind."""
+    def try_points(self, points: Iterable[Point], *, grows: bool = False) -> None:
+        """Try points of one kind; where they grow, each again with a crash at each effect that it has made."""
         for point in points:
-            self._found += 1
-            if self._is_drawn():
-                result = self._try(fact, point)
-                self._facts["faults that struck"] += bool(result.struck)
+            self.tally.found += 1
+            if not self._is_drawn():  # what it makes, and so its crashes, is known once it has run
+                continue
+            result = self.try_point(self._part.fact, point)
+            if grows and isinstance(point, Crash):
+                self.try_points(crash_points(point, result.effects))
+            elif not grows:
+                self._count("faults that struck", bool(result.struck))
 
     def _is_drawn(self) -> bool:
-        return self._sample >= 1 or self._random.random() < self._sample
+        return self._part.sample >= 1 or self._random.random() < self._part.sample
 
-    def _try(self, fact: str, point: Point) -> Result:
-        self._tested += 1
-        self._facts[fact] = self._facts.get(fact, 0) + 1
+    def try_point(self, fact: str, point: Point) -> Result:
+        """Try one point."""
+        self.tally.tested += 1
+        self._count(fact, 1)
         result = self._bench.tried(point)
         self._take(str(point), result.broken)
         return result
+
+    def _count(self, fact: str, number: float) -> None:
+        self.tally.facts[fact] = self.tally.facts.get(fact, 0) + number
 
     def _take(self, point: str, broken: tuple[tuple[str, str], ...]) -> None:
         told: set[str] = set()
         for invariant, words in broken:
             if invariant not in told:
                 told.add(invariant)
-                command = f"python -m tests.campaign --level {LEVEL} --seed {self._seed} --replay {point}"
-                self._violations.append(Violation(invariant, f"{point}: {words}", command))
-
-    def replay(self, point: Point) -> None:
-        """Try one point and print its trace."""
-        self._found += 1
-        result = self._try("replayed", point)
-        for line in lines_of(result.run.world.trace):
-            print(line)  # noqa: T201 - that is what a replay is for
-
-    def outcome(self, seconds: float) -> Outcome:
-        """Return what the level has shown."""
-        facts = tuple(self._facts.items())
-        return Outcome(
-            LEVEL, WHAT, self._found, self._tested, tuple(self._violations), self._seed, round(seconds, 1), facts
-        )
+                command = f"python -m tests.campaign --level {LEVEL} --seed {self._part.seed} --replay {point}"
+                self.tally.violations.append(Violation(invariant, f"{point}: {words}", command))
 
 
 def lines_of(trace: Trace) -> Iterator[str]:

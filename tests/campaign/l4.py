@@ -5,6 +5,7 @@ The predicates of invariants.py are judged over the whole of it.
 """
 
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
 from io import StringIO
 from time import perf_counter
 
@@ -14,6 +15,7 @@ from tests.campaign.l1 import lines_of
 from tests.campaign.l4_course import Script, parsed, played
 from tests.campaign.l4_machine import Violated, machine
 from tests.campaign.outcome import Outcome, Violation
+from tests.campaign.pool import spread
 
 LEVEL = "L4"
 WHAT = "random courses of users, crashes, leaders, provider faults and clocks, drawn by Hypothesis; everything deleted"
@@ -22,80 +24,112 @@ STEPS = 80
 BATCH = 100  # courses that Hypothesis draws at once; each begins anew, so one violation does not hide the next
 
 
-def run(seed: int, *, sample: float = 1.0, replay: str = "", steps: int = STEPS, shrinks: bool = True) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Courses that Hypothesis draws at once. `shrinks`: one that breaks something is made as short as it can be."""
+
+    seed: int
+    batch: int
+    courses: int
+    steps: int
+    shrinks: bool
+
+
+@dataclass(slots=True)
+class Tally:
+    """What courses have shown. `seconds` of virtual time."""
+
+    violations: list[Violation] = field(default_factory=list)
+    courses: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+
+    def add(self, other: "Tally") -> None:
+        """Add what other courses have shown."""
+        self.violations += other.violations
+        self.courses += other.courses
+        self.steps += other.steps
+        self.seconds += other.seconds
+
+
+def run(
+    seed: int, *, sample: float = 1.0, replay: str = "", processes: int = 1, steps: int = STEPS, shrinks: bool = True
+) -> Outcome:
     """Draw all courses, or a share of them, or play one again whose trace is printed.
 
     `shrinks`: a course that breaks something is made as short as it can be.
     """
     began = perf_counter()
-    level = _Level(seed, shrinks=shrinks)
     found = 1 if replay else max(1, round(COURSES * sample))
+    shown = Tally()
     if replay:
-        level.replay(parsed(replay))
+        shown.add(_replayed(parsed(replay), seed))
     else:
-        for number in range(0, found, BATCH):
-            level.draw(number // BATCH, min(BATCH, found - number), steps)
-    return level.outcome(found, perf_counter() - began)
+        batches = enumerate(min(BATCH, found - first) for first in range(0, found, BATCH))
+        parts = [Part(seed, batch, courses, steps, shrinks) for batch, courses in batches]
+        tallies = dict(spread(drawn, parts, processes))
+        for part in parts:
+            shown.add(tallies[part])
+    facts = (("steps", float(shown.steps)), ("virtual hours", round(shown.seconds / 3600, 1)))
+    tested, seconds = min(found, shown.courses), round(perf_counter() - began, 1)
+    return Outcome(LEVEL, WHAT, found, tested, tuple(shown.violations), seed, seconds, facts)
 
 
-class _Level:
+def drawn(part: Part) -> Tally:
+    """Let Hypothesis draw courses until it has so many, or until one is violated, which it shrinks."""
+    phases = (Phase.generate, Phase.shrink) if part.shrinks else (Phase.generate,)
+    how = settings(
+        max_examples=part.courses,
+        stateful_step_count=part.steps,
+        deadline=None,
+        database=None,
+        print_blob=False,
+        verbosity=Verbosity.quiet,
+        report_multiple_bugs=False,
+        phases=phases,
+        suppress_health_check=list(HealthCheck),
+    )
+    book = _Book(part.seed)
+    test = seed(f"{LEVEL} {part.seed} {part.batch}")(get_state_machine_test(machine(part.seed, book), settings=how))
+    try:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            test()
+    except Violated as error:
+        book.take(error.script, error.broken)
+    # Hypothesis draws a few more than it counts, such as those that became too long.
+    book.tally.courses = min(book.tally.courses, part.courses)
+    return book.tally
+
+
+def _replayed(script: Script, seed: int) -> Tally:
+    """Play one course and print its trace."""
+    book = _Book(seed)
+    broken, trace = played(script, seed)
+    book.played(script, trace.events[-1].at)
+    book.take(script, broken)
+    for line in lines_of(trace):
+        print(line)  # noqa: T201 - that is what a replay is for
+    return book.tally
+
+
+class _Book:
     """Counts what was drawn, and keeps what was broken."""
 
-    def __init__(self, seed: int, *, shrinks: bool) -> None:
+    def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._phases = (Phase.generate, Phase.shrink) if shrinks else (Phase.generate,)
-        self._violations: list[Violation] = []
-        self._courses = 0
-        self._steps = 0
-        self._seconds = 0.0
-
-    def draw(self, batch: int, courses: int, steps: int) -> None:
-        """Let Hypothesis draw courses until it has so many, or until one is violated, which it shrinks."""
-        before = self._courses
-        how = settings(
-            max_examples=courses,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            print_blob=False,
-            verbosity=Verbosity.quiet,
-            report_multiple_bugs=False,
-            phases=self._phases,
-            suppress_health_check=list(HealthCheck),
-        )
-        test = seed(f"{LEVEL} {self._seed} {batch}")(get_state_machine_test(machine(self._seed, self), settings=how))
-        try:
-            with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-                test()
-        except Violated as error:
-            self._take(error.script, error.broken)
-        # Hypothesis draws a few more than it counts, such as those that became too long.
-        self._courses = min(self._courses, before + courses)
+        self.tally = Tally()
 
     def played(self, script: Script, seconds: float) -> None:
-        """See Book."""
-        self._courses += 1
-        self._steps += len(script.steps)
-        self._seconds += seconds
+        """See l4_machine.Book."""
+        self.tally.courses += 1
+        self.tally.steps += len(script.steps)
+        self.tally.seconds += seconds
 
-    def replay(self, script: Script) -> None:
-        """Play one course and print its trace."""
-        broken, trace = played(script, self._seed)
-        self.played(script, trace.events[-1].at)
-        self._take(script, broken)
-        for line in lines_of(trace):
-            print(line)  # noqa: T201 - that is what a replay is for
-
-    def _take(self, script: Script, broken: tuple[tuple[str, str], ...]) -> None:
+    def take(self, script: Script, broken: tuple[tuple[str, str], ...]) -> None:
+        """Keep what a course has broken, the first of each invariant."""
         told: set[str] = set()
         for invariant, words in broken:
             if invariant not in told:
                 told.add(invariant)
                 command = f"python -m tests.campaign --level {LEVEL} --seed {self._seed} --replay {script}"
-                self._violations.append(Violation(invariant, words, command))
-
-    def outcome(self, found: int, seconds: float) -> Outcome:
-        """Return what the level has shown."""
-        facts = (("steps", float(self._steps)), ("virtual hours", round(self._seconds / 3600, 1)))
-        tested = min(found, self._courses)
-        return Outcome(LEVEL, WHAT, found, tested, tuple(self._violations), self._seed, round(seconds, 1), facts)
+                self.tally.violations.append(Violation(invariant, words, command))

@@ -27,6 +27,7 @@ from tests.campaign.l1_provider import CLASSES
 from tests.campaign.l1_run import run_once
 from tests.campaign.l1_sweeps import SWEEPS
 from tests.campaign.l1_workflows import WORKFLOWS, life_cycles
+from tests.campaign.pool import spread
 
 from gpuwright.adapters.registry import KINDS, AdapterContext
 from gpuwright.instance.actions import Action, ReadLive, Record, RemoveFinalizer, Terminate, Wait
@@ -104,7 +105,6 @@ def test_a_replay_prints_the_trace_of_its_point(capsys: pytest.CaptureFixture[st
 
 GATEWAY = {"endpoint": "https://gateway.example", "credentialsSecretRef": {"name": "gateway-token", "key": "token"}}
 AWS = {"region": "us-east-1", "credentialsSecretRef": {"name": "aws", "key": "credentials"}}
-SKY = {"endpoint": "https://skypilot.example", "credentialsSecretRef": {"name": "skypilot", "key": "token"}}
 PROVIDERS: list[dict[str, Any]] = [
     *(
         {"type": "Gateway", "gateway": {**GATEWAY, "dialect": dialect, "idempotencyKeys": keys}}
@@ -112,7 +112,6 @@ PROVIDERS: list[dict[str, Any]] = [
         for keys in (True, False)
     ),
     {"type": "EC2", "ec2": AWS, "settleSeconds": 300},
-    {"type": "SkyPilot", "skypilot": SKY, "settleSeconds": 1800},
 ]
 
 
@@ -223,3 +222,11 @@ class TestTheSweepWithoutAGuard:
 def test_life_cycles_come_to_rest_in_every_class() -> None:
     for traits in CLASSES.values():
         assert run_once(life_cycles, traits, Plan(), SEED).broken == ()
+
+
+def test_another_process_shows_the_same_of_a_part() -> None:
+    parts = list(l1.parts_of(SEED, 0.2))
+    assert len({part.points for part in parts}) == len(parts)
+    part = next(part for part in parts if part.fact == "faults")
+    assert dict(spread(l1.tried, [part], 1, apart=True))[part] == l1.tried(part)
+    assert l1.tried(part).tested > 0

@@ -8,6 +8,7 @@ import pytest
 from tests.campaign import l4
 from tests.campaign.l4_course import Script, Step, parsed, played
 from tests.campaign.l4_machine import WORDS
+from tests.campaign.pool import spread
 from tests.campaign.test_l1 import without
 
 from gpuwright.instance.actions import Action, Wait
@@ -132,3 +133,9 @@ def test_without_a_guard_a_course_names_what_it_held(
 def test_without_a_guard_the_drawn_courses_find_it(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
     guard(monkeypatch)
     assert l4.run(SEED, sample=0.008, steps=50, shrinks=False).violations
+
+
+def test_another_process_draws_the_same_courses() -> None:
+    part = l4.Part(SEED, 0, 2, 10, shrinks=False)
+    assert dict(spread(l4.drawn, [part], 1, apart=True))[part] == l4.drawn(part)
+    assert l4.drawn(part).courses == 2
