@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpuwright.model.addresses import Proxy
 from gpuwright.settings import PREFIX, BadSettings, Settings, parse_settings, parser
 
 DEFAULTS = Settings(
@@ -15,6 +16,7 @@ DEFAULTS = Settings(
     http_host="0.0.0.0",
     http_port=8080,
     allowed=(),
+    proxy=None,
     log_format="json",
     log_level="info",
     cluster_id="",
@@ -34,6 +36,13 @@ TWINS = [
         "10.1.0.0/16",
         "allowed",
         (ip_network("10.1.0.0/16"),),
+    ),
+    (
+        ["--provider-proxy", "http://proxy.example:3128"],
+        "PROVIDER_PROXY",
+        "http://proxy.example:3128",
+        "proxy",
+        Proxy("proxy.example", 3128),
     ),
     (["--log-format", "text"], "LOG_FORMAT", "text", "log_format", "text"),
     (["--log-level", "debug"], "LOG_LEVEL", "debug", "log_level", "debug"),
@@ -194,3 +203,28 @@ def test_whatever_the_environment_holds_is_taken_or_told(environment: dict[str, 
         return
     assert told
     assert all("write" in line for line in told)
+
+
+def test_a_proxys_password_becomes_its_header_and_is_shown_nowhere() -> None:
+    proxy = parse_settings(["--provider-proxy", "http://us%40er:pa%3Ass@[::1]:3128/"], {}).proxy
+    assert proxy == Proxy("::1", 3128, "Basic dXNAZXI6cGE6c3M=")
+    assert "dXNAZXI6cGE6c3M=" not in repr(proxy)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "proxy.example:3128",
+        "https://proxy.example:3128",
+        "http://proxy.example",
+        "http://proxy.example:0",
+        "http://proxy.example:70000",
+        "http://user:canary@:3128",
+        "http://user:canary@proxy.example:3128/path",
+        "http://user:canary@proxy.example:3128?a",
+    ],
+)
+def test_a_proxy_that_is_none_is_told_without_its_password(url: str) -> None:
+    (words,) = problems_of("--provider-proxy", url)
+    assert "write http://host:port" in words
+    assert "canary" not in words

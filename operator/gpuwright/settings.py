@@ -2,12 +2,14 @@
 
 import argparse
 import re
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
-from gpuwright.model.addresses import Network
+from gpuwright.model.addresses import Network, Proxy
 
 PREFIX = "GPUWRIGHT_"
 LEVELS = ("debug", "info", "warning", "error")
@@ -32,6 +34,7 @@ class Settings:
     http_host: str
     http_port: int
     allowed: tuple[Network, ...]
+    proxy: Proxy | None
     log_format: Literal["json", "text"]
     log_level: str
     cluster_id: str
@@ -60,6 +63,12 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         metavar="CIDR",
         help="addresses that a provider may have beside public https",
+    )
+    made.add_argument(
+        "--provider-proxy",
+        metavar="URL",
+        help="HTTP proxy to public https endpoints, http://[user:password@]host:port; what --allow-endpoint-cidr "
+        "names, and a cluster provider's private addresses, are reached without it",
     )
     made.add_argument("--log-format", metavar="json|text", help="how log lines look")
     made.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
@@ -105,6 +114,7 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> 
         http_host=host,
         http_port=port,
         allowed=tuple(_networks(several("allow_endpoint_cidr"), problems)),
+        proxy=_proxy(text("provider_proxy", ""), problems),
         log_format="json"
         if _one_of(text("log_format", "json"), FORMATS, "--log-format", problems) == "json"
         else "text",
@@ -139,6 +149,24 @@ def _networks(values: Sequence[str], problems: list[str]) -> list[Network]:
         except ValueError:
             problems.append(f"--allow-endpoint-cidr {value}: write a network, such as 10.1.0.0/16 or 127.0.0.1/32")
     return found
+
+
+def _proxy(value: str, problems: list[str]) -> Proxy | None:
+    if not value:
+        return None
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname or "", parts.port or 0
+    except ValueError:
+        host, port = "", 0
+    if not host or not port or parts.scheme != "http" or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        # Not quoted: it may hold a password.
+        problems.append("--provider-proxy: write http://host:port or http://user:password@host:port, no more")
+        return None
+    if parts.username is None:
+        return Proxy(host, port)
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return Proxy(host, port, f"Basic {b64encode(pair.encode()).decode()}")
 
 
 def _one_of(value: str, allowed: Sequence[str], flag: str, problems: list[str]) -> str:

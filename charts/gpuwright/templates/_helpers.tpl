@@ -157,14 +157,8 @@ env:
 {{- if .Values.caBundle }}
 - {name: SSL_CERT_FILE, value: /etc/gpuwright/authorities/ca.crt}
 {{- end }}
-{{- with .Values.proxy.https }}
-- {name: HTTPS_PROXY, value: {{ . | quote }}}
-{{- end }}
-{{- with .Values.proxy.http }}
-- {name: HTTP_PROXY, value: {{ . | quote }}}
-{{- end }}
-{{- with .Values.proxy.none }}
-- {name: NO_PROXY, value: {{ . | quote }}}
+{{- with .Values.providerProxy }}
+- {name: GPUWRIGHT_PROVIDER_PROXY, value: {{ . | quote }}}
 {{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}

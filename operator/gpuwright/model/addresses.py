@@ -3,7 +3,7 @@
 Asked there and not when the name is read from the spec, because a name can resolve to something else a moment later.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
@@ -35,11 +35,24 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
+class Proxy:
+    """The administrator's HTTP proxy; `authorization` is what its Proxy-Authorization header holds, or empty."""
+
+    host: str
+    port: int
+    authorization: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """What the administrator allows: `allowed` from the command line, `private` for a cluster provider."""
+    """What the administrator allows: `allowed` from the command line, `private` for a cluster provider.
+
+    With a proxy, https goes through it to public addresses, and to names that only the proxy can resolve.
+    """
 
     allowed: tuple[Network, ...] = ()
     private: bool = False
+    proxy: Proxy | None = None
 
 
 def refusal(address: str, *, encrypted: bool, policy: AddressPolicy) -> str | None:
@@ -60,6 +73,15 @@ def refusal(address: str, *, encrypted: bool, policy: AddressPolicy) -> str | No
     if policy.private and any(found.version == network.version and found in network for network in PRIVATE):
         return None
     return f"{found} is not a public address: start the operator with --allow-endpoint-cidr to allow it"
+
+
+def goes_direct(address: str, policy: AddressPolicy) -> bool:
+    """Return whether an address that may be connected to is reached without the proxy: it is allowed, or private."""
+    if policy.proxy is None:
+        return True
+    found = _unwrapped(ip_address(address.partition("%")[0]))
+    allowed = any(found.version == network.version and found in network for network in policy.allowed)
+    return allowed or not found.is_global
 
 
 def _unwrapped(address: Address) -> Address:

@@ -235,7 +235,8 @@ class ProviderReconciler:
         if old == new or new == "Unknown":
             return
         if new == "False":
-            note = f"the provider does not answer: {account.trouble}. Nothing is created or concluded until it does"
+            trouble = f": {account.trouble}" if account.trouble else ""  # none where an answer has come meanwhile
+            note = f"the provider does not answer{trouble}. Nothing is created or concluded until it does"
             log.warning(note, extra={"provider": str(account.key)})
             self._recorder.emit(body, EventReason.PROVIDER_UNREACHABLE, note, "Warning")
         elif old == "False":
