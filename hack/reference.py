@@ -91,6 +91,7 @@ def _defaults() -> Mapping[str, str]:
         "leader_elect": _word(yes=unset.leader_elect),
         "http_bind": f"{unset.http_host}:{unset.http_port}",
         "allow_endpoint_cidr": ", ".join(str(network) for network in unset.allowed) or "none",
+        "provider_proxy": unset.proxy.host if unset.proxy else "none",
         "log_format": unset.log_format,
         "log_level": unset.log_level,
         "cluster_id": unset.cluster_id or "read from the cluster",

@@ -134,7 +134,7 @@ LINES = (
     line(
         14,
         ("it works with a private CA", "tests/adapters/test_gateway.py", "tests/test_http_client.py"),
-        ("it works behind a proxy",),
+        ("it works behind a proxy", "tests/test_http_proxy.py"),
     ),
     line(
         15,

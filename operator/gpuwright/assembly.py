@@ -162,6 +162,7 @@ class Assembly:
             secret_finalizers=self._settings.secret_finalizers,
             watched=self._settings.watch_namespaces,
             allowed_to_call=self._gate,
+            proxy=self._settings.proxy,
         )
         sweeper = Sweeper(
             self._client,

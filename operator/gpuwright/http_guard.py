@@ -10,7 +10,8 @@ from typing import Any
 
 import httpcore
 
-from gpuwright.model.addresses import AddressPolicy, refusal
+from gpuwright.http_proxy import tunnel
+from gpuwright.model.addresses import AddressPolicy, goes_direct, refusal
 from gpuwright.model.errors import EndpointRefused
 
 
@@ -81,11 +82,19 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Return a connection to the first address that answers. Raises EndpointRefused where one may not be used."""
-        addresses = [host] if _is_address(host) else await self._names.addresses(host, port)
+        proxy = self._policy.proxy if self._encrypted else None
+        try:
+            addresses = [host] if _is_address(host) else await self._names.addresses(host, port)
+        except httpcore.ConnectError:
+            if proxy is None:
+                raise
+            addresses = []  # a name of the world outside, which only the proxy can resolve
         for address in addresses:
             refused = refusal(address, encrypted=self._encrypted, policy=self._policy)
             if refused:
                 raise EndpointRefused(refused)
+        if proxy is not None and not any(goes_direct(address, self._policy) for address in addresses):
+            return await tunnel(self._inner, proxy, host, port, timeout)
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in addresses:
             try:

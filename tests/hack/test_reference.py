@@ -10,6 +10,7 @@ from gpuwright.telemetry import Metrics
 from hack import reference
 
 VALUES = {
+    "URL": "http://proxy.example:3128",
     "NAME": "team-a",
     "HOST:PORT": "127.0.0.1:9090",
     "CIDR": "10.1.0.0/16",

@@ -9,7 +9,7 @@ from gpuwright.adapters.registry import KINDS, AdapterContext
 from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import Forbidden, KubeClient, NotFound
 from gpuwright.kube.secret_value import decoded
-from gpuwright.model.addresses import AddressPolicy, Network
+from gpuwright.model.addresses import AddressPolicy, Network, Proxy
 from gpuwright.model.names import FINALIZER_IN_USE, provider_place
 from gpuwright.model.resources import BY_KIND, CLUSTER_PROVIDERS, INSTANCES, SECRETS, Key
 from gpuwright.provider.account import Account
@@ -37,12 +37,14 @@ class Keeper:
         secret_finalizers: bool,
         watched: Sequence[str],
         allowed_to_call: Gate = lambda: True,
+        proxy: Proxy | None = None,
     ) -> None:
         """`allowed_to_call` is the gate of all adapters that are made here."""
         self._client = client
         self._cache = cache
         self._index = index
         self._allowed_to_call = allowed_to_call
+        self._proxy = proxy
         self._cluster = cluster
         self._namespace = namespace
         self._allowed = allowed
@@ -75,7 +77,7 @@ class Keeper:
             return
         await self._drop_adapter(account)
         credentials.rejected, credentials.checked = "", False
-        policy = AddressPolicy(self._allowed, private=account.key.kind == CLUSTER_PROVIDERS.kind)
+        policy = AddressPolicy(self._allowed, private=account.key.kind == CLUSTER_PROVIDERS.kind, proxy=self._proxy)
         kind = KINDS[spec.type]
         context = AdapterContext(value, self._cluster, policy, account.promises, self._allowed_to_call)
         try:
