@@ -17,6 +17,7 @@ from gpuwright.instance.observer import Observer
 from gpuwright.instance.reconciler import InstanceReconciler
 from gpuwright.instance.secrets import SecretReader
 from gpuwright.instance.sending import Sending
+from gpuwright.instance.spending import Spending
 from gpuwright.instance.vanished import Vanished
 from gpuwright.instance.window import SendWindow
 from gpuwright.instance.writer import StatusWriter
@@ -94,10 +95,11 @@ class Assembly:
             expected=(ApiError,),
         )
         self._operator.listen(self._engine)
+        self._spending = Spending(self._cache, clock, metrics, acting=lambda: self._phase.leading)
         self._candidate = Candidate(self._operator, leadership, check=self._check_cluster, failed=failed)
         self._http = HttpServer(
             metrics,
-            refresh=self._operator.refresh_gauges,
+            refresh=self._refresh,
             healthy=self._operator.health,
             ready=self._operator.readiness,
         )
@@ -196,6 +198,10 @@ class Assembly:
             self._clock,
             self._metrics,
         )
+
+    def _refresh(self) -> None:
+        self._operator.refresh_gauges()
+        self._spending.refresh()
 
     def _mark(self, key: Key) -> None:
         self._engine.mark(key)

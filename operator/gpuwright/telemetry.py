@@ -80,6 +80,18 @@ class Metrics:
             ["provider"],
             registry=self.registry,
         )
+        self.cost = Counter(
+            "gpuwright_cost_total",
+            "What machines have cost since this replica acts, as far as their prices are known.",
+            ["namespace", "provider", "currency"],
+            registry=self.registry,
+        )
+        self.price_per_hour = Gauge(
+            "gpuwright_price_per_hour",
+            "What the machines that exist cost an hour, as far as their prices are known.",
+            ["namespace", "provider", "currency"],
+            registry=self.registry,
+        )
         self.time_to_ready = Histogram(
             "gpuwright_time_to_ready_seconds",
             "From a create's intent until its machine was seen running, in seconds.",

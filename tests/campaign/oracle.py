@@ -22,6 +22,7 @@ _LAUNCH = "attempt|name|token|requestHash|send|sentBy|intendedTime|waitedSeconds
 OF_THE_WAY = re.compile(
     rf"\.status\.launch\.({_LAUNCH}|ending\.time|ending\.names.*|capacityWaitedSeconds)$"
     r"|\.status\.(attempts|residue|nextLookTime|lastSuccessfulTime)\b"
+    r"|\.status\.cost\.accumulated(Time)?$"  # a machine that was there for longer has cost more
     r"|\.status\.machine\.(id|name|providerID|createdTime|providerState|addresses.*)$"
     r"|\.conditions\.\w+\.(message|lastTransitionTime)$"
     r"|\.conditions\.(PromiseBroken|Orphaned)\."  # remembered for long; what is orphaned now stands in status.orphans

@@ -67,6 +67,8 @@ INSTANCE_STATUS: Manifest = {
         "currency": "credits",
         "pricePerHour": "2.10",
         "source": OUTSIDE,
+        "accumulated": "0.35",
+        "accumulatedTime": "",
     },
     "replacements": 3,
     "nextLookTime": "",

@@ -1,6 +1,5 @@
 """What is seen and decided, as people and kstatus read it: both tables of the API's conditions."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -40,7 +39,6 @@ from gpuwright.instance.actions import (
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.report import LONG_WAIT_SECONDS, record_of, standing_of, status_of
 from gpuwright.model.conditions import Reason
-from gpuwright.model.machine import MachineState
 from gpuwright.model.memory import EndingReason, Memory, Outcome, ProviderRef, parse_memory
 from gpuwright.model.resources import CLUSTER_PROVIDERS
 
@@ -372,37 +370,17 @@ def test_the_provider_id_of_a_cluster_provider_has_no_namespace() -> None:
     assert status_of(an_observation(launch), RUNNING)["machine"]["providerID"] == "gpuwright:///shared/i-1"
 
 
-def priced(recorded: Mapping[str, Any] | None = None, **changes: Any) -> Observation:
+def test_the_cost_of_the_machine_stands_beside_it() -> None:
     launch = a_launch()
-    machine = a_machine(**{"price_per_hour": "2.49", "currency": "USD"} | changes)
-    memory = a_memory(launch, machine=recorded) if recorded else None
-    return an_observation(launch, memory=memory, witness=a_witness(launch, trails={N: shown(machine)}))
+    machine = a_machine(price_per_hour="2.49", currency="USD")
+    status = status_of(an_observation(launch, witness=a_witness(launch, trails={N: shown(machine)})), RUNNING)
+    assert status["cost"]["pricePerHour"] == "2.49"
 
 
-COST = {"currency": "USD", "pricePerHour": "2.49", "source": "Provider"}
-
-
-def test_the_cost_is_what_the_provider_says() -> None:
-    assert status_of(priced(), RUNNING)["cost"] == COST
-
-
-def test_a_cost_that_is_not_known_is_left_out() -> None:
-    assert "cost" not in status_of(known(), RUNNING)
-    assert "cost" not in status_of(priced(id="i-2"), RUNNING)
-
-
-def test_on_the_way_up_a_cost_is_not_worth_a_write_of_its_own() -> None:
-    rising = a_machine(state=MachineState.PENDING).recorded()
-    assert "cost" not in status_of(priced(rising), RUNNING)
-    before = status_of(priced(), RUNNING)
-    assert status_of(with_status(priced(rising), before), RUNNING)["cost"] == COST
-
-
-def test_a_cost_once_known_is_kept_while_the_machine_is_the_same() -> None:
-    before = status_of(priced(), RUNNING)
-    assert status_of(with_status(known(), before), RUNNING)["cost"] == COST
-    other = {**before, "machine": {**before["machine"], "id": "i-0"}}
-    assert "cost" not in status_of(with_status(known(), other), RUNNING)
+def test_a_record_that_cannot_be_read_keeps_its_cost_as_it_is() -> None:
+    before = {"cost": {"accumulated": "4.20"}, "launch": "damaged"}
+    seen = with_status(an_observation(memory=Memory(), instance={"record_error": "it has no name"}), before)
+    assert status_of(seen, waiting(Reason.RECORD_LOST))["cost"] == before["cost"]
 
 
 def test_without_a_machine_there_is_neither_machine_nor_cost() -> None:

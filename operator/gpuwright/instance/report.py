@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gpuwright.instance.actions import Action, LookAt, ReadLive, Record, Send, Terminate, Wait
+from gpuwright.instance.cost import with_cost
 from gpuwright.instance.observation import Observation
 from gpuwright.model.conditions import Condition, ConditionType, Reason, Status, Summary, cut, rendered, timestamp
-from gpuwright.model.machine import COMING_UP
 from gpuwright.model.memory import ENDS_MACHINE, EndingReason, Launch, Memory, Outcome
 from gpuwright.model.resources import CLUSTER_PROVIDERS
 
@@ -65,28 +65,16 @@ def status_of(seen: Observation, action: Action) -> dict[str, Any]:
     status |= record_of(memory)
     if memory.machine:
         status["machine"] = {**memory.machine, "providerID": _provider_id(seen)}
-        status |= _cost(seen, before)
     next_look = _next_look(seen)
     if next_look:
         status["nextLookTime"] = next_look
-    return status
+    return with_cost(seen, before, status)
 
 
 def _provider_id(seen: Observation) -> str:
     """Return the machine's id in the form that Nodes carry: `gpuwright://<namespace or empty>/<provider>/<id>`."""
     namespace = "" if seen.ref.kind == CLUSTER_PROVIDERS.kind else seen.instance.key.namespace
     return f"gpuwright://{namespace}/{seen.ref.name}/{seen.memory.machine_id}"
-
-
-def _cost(seen: Observation, before: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the machine costs an hour, where its provider says so; what is not known is left out."""
-    machine = seen.trail(seen.launch.name).machine if seen.launch else None
-    # On the way up a price is not worth a write of its own: it comes with the next.
-    rising = seen.memory.machine.get("state") in COMING_UP
-    if rising or machine is None or machine.id != seen.memory.machine_id or not machine.price_per_hour:
-        same = (before.get("machine") or {}).get("id") == seen.memory.machine_id
-        return {"cost": before["cost"]} if same and "cost" in before else {}
-    return {"cost": {"currency": machine.currency, "pricePerHour": machine.price_per_hour, "source": "Provider"}}
 
 
 def record_of(memory: Memory) -> dict[str, Any]:

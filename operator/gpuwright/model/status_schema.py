@@ -174,6 +174,11 @@ class CostStatus(StatusModel):
     currency: str = Field(description="Such as USD. The currency of the price.")
     price_per_hour: str = Field(description='Such as "2.10". Price of one hour, as a decimal number.')
     source: str = Field(description="Such as Provider. Who says so.")
+    accumulated: str = Field(
+        description='Such as "0.35". What the machines of this instance have cost until accumulatedTime, while their '
+        "price was known. For later add pricePerHour; it is written down only along with something else."
+    )
+    accumulated_time: str = Field(description="Until when accumulated counts.")
 
 
 class InstanceStatus(StatusModel):
