@@ -202,6 +202,12 @@ class TestSighted:
         assert sight is not None
         assert (sight.send, sight.at, sight.base, sight.visible) == (2, NOW + 5, 0, 9.0)
 
+    def test_a_start_that_was_refused_to_one_machine_says_nothing_about_the_next(self) -> None:
+        refused = replace(FRESH.sighted(self.launch, NOW, 7.0), power_refused="no GPU left on its host")
+        assert refused.sighted(replace(self.launch, outcome=Outcome.COMMITTED), NOW + 1, 8.0).power_refused
+        again = replace(self.launch, send=2, outcome=Outcome.INTENDED, waited_seconds=0)
+        assert refused.sighted(again, NOW + 5, 9.0).power_refused == ""
+
     @pytest.mark.parametrize("outcome", [Outcome.COMMITTED, Outcome.NOT_COMMITTED, Outcome.NOT_EXECUTED])
     def test_an_answer_is_a_sight_of_its_own(self, outcome: Outcome) -> None:
         sight = FRESH.sighted(self.launch, NOW, 7.0).sighted(a_launch(outcome=outcome), NOW + 5, 9.0).sight

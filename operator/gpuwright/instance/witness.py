@@ -169,8 +169,10 @@ class Witness:
         if self.sight is not None and self.sight.send == launch.send and launch.unsettled:
             # Intended and then Unknown is one wait: it began with the intent.
             return replace(self, sight=replace(self.sight, outcome=str(launch.outcome)))
+        same = self.sight is not None and self.sight.send == launch.send
         sight = Sight(launch.send, str(launch.outcome), now, launch.waited_seconds, visible, settled)
-        return replace(self, sight=sight)
+        # A start that was refused is about the machine of its own send: the next machine was never asked to start.
+        return replace(self, sight=sight, power_refused=self.power_refused if same else "")
 
     def _settles(self, launch: Launch) -> bool:
         """Return whether the record says for the first time that a look has shown the machine."""
