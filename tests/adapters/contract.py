@@ -1,9 +1,9 @@
 """What every adapter keeps, as suites to inherit: a later provider brings a `Stage`, on which its truth can be seen.
 
 `AdapterContract` holds for all of them. `ReadingContract` is for providers that can be asked what exists,
-`BlindContract` for those that cannot, `PowerContract` for those that can switch a machine off, `TokenContract` for
-those where a repeated create with the same token is answered with the same machine, `FailingContract` for those that
-have a word for a broken one.
+`ListOnlyContract` for those that answer with a list of all and with nothing else, `BlindContract` for those that cannot
+be asked, `PowerContract` for those that can switch a machine off, `TokenContract` for those where a repeated create
+with the same token is answered with the same machine, `FailingContract` for those that have a word for a broken one.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import Protocol
 import pytest
 
 from gpuwright.adapters.contract import Adapter, Created, Deletion, NotAsked, NotLooked
+from gpuwright.model.capabilities import CreateKey
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import (
     Blind,
@@ -198,26 +199,6 @@ class AdapterContract:
         await stage.adapter.create(request, opened)
         assert stage.labels(request.name) == dict(request.labels)
         assert stage.labels(request.name)["team"] == "vision"
-
-    async def test_a_second_create_of_one_name_makes_no_second_machine(self, stage: Stage) -> None:
-        request = a_request()
-        first = await stage.adapter.create(request, opened)
-        second = await outcome_of(stage.adapter, request)
-        assert stage.live() == [request.name]
-        if isinstance(second, Created):
-            assert second.machine.id == first.machine.id
-        else:
-            assert isinstance(second, Unknown)
-            assert second.conflict
-
-    async def test_sixteen_creates_of_one_name_at_once_make_one_machine(self, stage: Stage) -> None:
-        request = a_request()
-        ends = await asyncio.gather(*(outcome_of(stage.adapter, request) for _ in range(16)))
-        created = [end for end in ends if isinstance(end, Created)]
-        assert stage.live() == [request.name]
-        assert len({end.machine.id for end in created}) == 1
-        assert all(end.conflict for end in ends if isinstance(end, Unknown))
-        assert all(isinstance(end, Created | Unknown) for end in ends)
 
     async def test_two_owners_in_one_account_have_a_machine_each(self, stage: Stage) -> None:
         mine, yours = a_request("mine"), a_request("yours")
@@ -430,8 +411,32 @@ class AdapterContract:
         assert set(body) == {"createKey", "reads", "power", "spot", "nodeJoin", "userData"}
 
 
-class ReadingContract(AdapterContract):
-    """Holds where the provider can be asked what exists."""
+class OneNameContract:
+    """Holds where a name or a token keeps a second create from making a second machine."""
+
+    async def test_a_second_create_of_one_name_makes_no_second_machine(self, stage: Stage) -> None:
+        request = a_request()
+        first = await stage.adapter.create(request, opened)
+        second = await outcome_of(stage.adapter, request)
+        assert stage.live() == [request.name]
+        if isinstance(second, Created):
+            assert second.machine.id == first.machine.id
+        else:
+            assert isinstance(second, Unknown)
+            assert second.conflict
+
+    async def test_sixteen_creates_of_one_name_at_once_make_one_machine(self, stage: Stage) -> None:
+        request = a_request()
+        ends = await asyncio.gather(*(outcome_of(stage.adapter, request) for _ in range(16)))
+        created = [end for end in ends if isinstance(end, Created)]
+        assert stage.live() == [request.name]
+        assert len({end.machine.id for end in created}) == 1
+        assert all(end.conflict for end in ends if isinstance(end, Unknown))
+        assert all(isinstance(end, Created | Unknown) for end in ends)
+
+
+class ListedContract(AdapterContract):
+    """Holds where the provider can be asked what exists, in whatever way."""
 
     async def test_a_look_shows_the_machine_under_the_name(self, stage: Stage) -> None:
         request = a_request()
@@ -455,27 +460,6 @@ class ReadingContract(AdapterContract):
 
     async def test_an_empty_list_is_an_answer(self, stage: Stage) -> None:
         assert await stage.adapter.list() == ()
-
-    async def test_a_list_has_all_its_pages(self, stage: Stage) -> None:
-        await self._pages(stage)
-        assert len(await stage.adapter.list()) == 5
-        assert stage.calls(Verb.LIST) == 3
-
-    @pytest.mark.parametrize("trouble", [Trouble.PAGE_FAILS, Trouble.PAGE_TRUNCATED])
-    async def test_a_list_with_a_bad_page_is_blind(self, stage: Stage, trouble: Trouble) -> None:
-        await self._pages(stage)
-        stage.spoil(Verb.LIST, trouble)
-        with pytest.raises(Blind):
-            await stage.adapter.list()
-
-    async def test_a_machine_on_a_lost_page_is_still_found_by_a_direct_look(self, stage: Stage) -> None:
-        requests = await self._pages(stage)
-        stage.spoil(Verb.LIST, Trouble.PAGE_LOST)
-        shown = {machine.name for machine in await stage.adapter.list()}
-        lost = [request.name for request in requests if request.name not in shown]
-        assert lost
-        for name in lost:
-            assert isinstance(await stage.adapter.look(name, opened), Present)
 
     async def test_a_machine_that_is_listed_twice_counts_once(self, stage: Stage) -> None:
         await stage.adapter.create(a_request(), opened)
@@ -566,13 +550,47 @@ class ReadingContract(AdapterContract):
         machine = await self._seen(stage)
         assert machine is MachineState.RUNNING
 
-    @pytest.mark.parametrize(
-        ("deed", "state"),
-        [
-            (Deed.STOP, MachineState.STOPPED),
-            (Deed.PREEMPT, MachineState.PREEMPTED),
-        ],
-    )
+    async def test_a_machine_that_was_stopped_behind_our_back_is_seen(self, stage: Stage) -> None:
+        await is_seen_after(stage, Deed.STOP, MachineState.STOPPED)
+
+    async def test_a_machine_that_vanished_is_absent_and_no_proof_of_more(self, stage: Stage) -> None:
+        await stage.adapter.create(a_request(), opened)
+        stage.do(Deed.VANISH, a_request().name)
+        assert not isinstance(await stage.adapter.look(a_request().name, opened), Present)
+        assert await stage.adapter.list() == ()
+
+    @staticmethod
+    async def _seen(stage: Stage) -> MachineState:
+        sighting = await stage.adapter.look(a_request().name, opened)
+        assert isinstance(sighting, Present)
+        return sighting.machine.state
+
+
+class ReadingContract(ListedContract, OneNameContract):
+    """Holds where there are lists in pages and looks at one name, and where what is gone leaves its tombstone."""
+
+    async def test_a_list_has_all_its_pages(self, stage: Stage) -> None:
+        await self._pages(stage)
+        assert len(await stage.adapter.list()) == 5
+        assert stage.calls(Verb.LIST) == 3
+
+    @pytest.mark.parametrize("trouble", [Trouble.PAGE_FAILS, Trouble.PAGE_TRUNCATED])
+    async def test_a_list_with_a_bad_page_is_blind(self, stage: Stage, trouble: Trouble) -> None:
+        await self._pages(stage)
+        stage.spoil(Verb.LIST, trouble)
+        with pytest.raises(Blind):
+            await stage.adapter.list()
+
+    async def test_a_machine_on_a_lost_page_is_still_found_by_a_direct_look(self, stage: Stage) -> None:
+        requests = await self._pages(stage)
+        stage.spoil(Verb.LIST, Trouble.PAGE_LOST)
+        shown = {machine.name for machine in await stage.adapter.list()}
+        lost = [request.name for request in requests if request.name not in shown]
+        assert lost
+        for name in lost:
+            assert isinstance(await stage.adapter.look(name, opened), Present)
+
+    @pytest.mark.parametrize(("deed", "state"), [(Deed.PREEMPT, MachineState.PREEMPTED)])
     async def test_what_is_done_behind_our_back_is_seen(self, stage: Stage, deed: Deed, state: MachineState) -> None:
         await is_seen_after(stage, deed, state)
 
@@ -584,22 +602,10 @@ class ReadingContract(AdapterContract):
         assert await stage.adapter.list() == ()
         assert await stage.adapter.delete(a_request().name, opened) in set(Deletion)
 
-    async def test_a_machine_that_vanished_is_absent_and_no_proof_of_more(self, stage: Stage) -> None:
-        await stage.adapter.create(a_request(), opened)
-        stage.do(Deed.VANISH, a_request().name)
-        assert not isinstance(await stage.adapter.look(a_request().name, opened), Present)
-        assert await stage.adapter.list() == ()
-
     async def test_a_machine_is_shown_while_it_goes(self, stage: Stage) -> None:
         await stage.adapter.create(a_request(), opened)
         await stage.adapter.delete(a_request().name, opened)
         assert await self._seen(stage) is MachineState.DELETING
-
-    @staticmethod
-    async def _seen(stage: Stage) -> MachineState:
-        sighting = await stage.adapter.look(a_request().name, opened)
-        assert isinstance(sighting, Present)
-        return sighting.machine.state
 
     @staticmethod
     async def _pages(stage: Stage) -> list[MachineRequest]:
@@ -609,6 +615,47 @@ class ReadingContract(AdapterContract):
         for request in requests:
             await stage.adapter.create(request, opened)
         return requests
+
+
+class ListOnlyContract(ListedContract):
+    """Holds where nothing but a list of all tells what exists: no token, no unique name, no word for what is gone.
+
+    A second create is a second machine there: that none is sent is the operator's part (docs/protocol.md).
+    """
+
+    async def test_it_says_how_far_the_promise_goes(self, stage: Stage) -> None:
+        capabilities = stage.adapter.capabilities
+        assert capabilities.create_key is CreateKey.NONE
+        assert "a second time" in capabilities.limits
+        # All of it must fit into the message of a condition.
+        assert len(capabilities.limits.encode()) <= 512
+
+    async def test_a_second_create_of_one_name_is_a_second_machine_that_can_be_seen(self, stage: Stage) -> None:
+        request = a_request()
+        first = await stage.adapter.create(request, opened)
+        second = await stage.adapter.create(request, opened)
+        assert stage.live() == [request.name, request.name]
+        listed = await stage.adapter.list()
+        assert {machine.id for machine in listed} == {first.machine.id, second.machine.id}
+        assert {machine.owner for machine in listed} == {request.owner}
+
+    async def test_a_terminate_ends_all_that_is_under_the_name(self, stage: Stage) -> None:
+        request = a_request()
+        for _ in range(2):
+            await stage.adapter.create(request, opened)
+        assert await stage.adapter.delete(request.name, opened) is Deletion.ACCEPTED
+        stage.advance(60)
+        assert stage.live() == []
+
+    async def test_a_machine_that_was_deleted_behind_our_back_is_absent_and_nothing_says_more(
+        self, stage: Stage
+    ) -> None:
+        await stage.adapter.create(a_request(), opened)
+        stage.do(Deed.DELETE, a_request().name)
+        stage.advance(60)
+        assert await stage.adapter.look(a_request().name, opened) == Absent()
+        assert await stage.adapter.list() == ()
+        assert await stage.adapter.delete(a_request().name, opened) is Deletion.NOT_FOUND
 
 
 async def is_seen_after(stage: Stage, deed: Deed, state: MachineState) -> None:
@@ -630,7 +677,7 @@ class FailingContract:
         await is_seen_after(stage, Deed.FAIL, MachineState.FAILED)
 
 
-class BlindContract(AdapterContract):
+class BlindContract(AdapterContract, OneNameContract):
     """Holds where the provider cannot be asked what exists: a look is a terminate there (2-protocol.md, 2.10)."""
 
     async def test_it_says_how_far_the_promise_goes(self, stage: Stage) -> None:
