@@ -10,6 +10,7 @@ pytest.register_assert_rewrite(
     "tests.adapters.contract",
     "tests.adapters.ec2_stage",
     "tests.adapters.gateway_stage",
+    "tests.adapters.runpod_stage",
     "tests.adapters.skypilot_stage",
 )
 

@@ -105,6 +105,8 @@ def test_a_replay_prints_the_trace_of_its_point(capsys: pytest.CaptureFixture[st
 
 GATEWAY = {"endpoint": "https://gateway.example", "credentialsSecretRef": {"name": "gateway-token", "key": "token"}}
 AWS = {"region": "us-east-1", "credentialsSecretRef": {"name": "aws", "key": "credentials"}}
+SKY = {"endpoint": "https://skypilot.example", "credentialsSecretRef": {"name": "skypilot", "key": "token"}}
+RUNPOD = {"credentialsSecretRef": {"name": "runpod", "key": "apiKey"}}
 PROVIDERS: list[dict[str, Any]] = [
     *(
         {"type": "Gateway", "gateway": {**GATEWAY, "dialect": dialect, "idempotencyKeys": keys}}
@@ -112,6 +114,8 @@ PROVIDERS: list[dict[str, Any]] = [
         for keys in (True, False)
     ),
     {"type": "EC2", "ec2": AWS, "settleSeconds": 300},
+    {"type": "SkyPilot", "skypilot": SKY, "settleSeconds": 1800},
+    {"type": "RunPod", "runpod": RUNPOD, "settleSeconds": 300},
 ]
 
 

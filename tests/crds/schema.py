@@ -57,7 +57,14 @@ def every_place(plural: str, name: str = "spec") -> dict[str, Node]:
     return dict(walk(part(plural, name), name))
 
 
-OTHER_PROVIDERS = ("spec.ec2", "spec.machine.ec2", "spec.skypilot", "spec.machine.skypilot")
+OTHER_PROVIDERS = (
+    "spec.ec2",
+    "spec.machine.ec2",
+    "spec.skypilot",
+    "spec.machine.skypilot",
+    "spec.runpod",
+    "spec.machine.runpod",
+)
 
 
 def places(plural: str, name: str = "spec") -> dict[str, Node]:
@@ -153,6 +160,9 @@ BASES = {
     "shared-ec2": example("ec2-cluster-provider.yaml", "shared-ec2"),
     "trainer-skypilot": example("skypilot-instance.yaml", "trainer-skypilot"),
     "shared-skypilot": example("skypilot-cluster-provider.yaml", "shared-skypilot"),
+    "trainer-runpod": example("runpod-instance.yaml", "trainer-runpod"),
+    "trainer-runpod-data": example("runpod-instance.yaml", "trainer-runpod-data"),
+    "shared-runpod": example("runpod-cluster-provider.yaml", "shared-runpod"),
 }
 """Manifests that have every field between them: the instances two ways of buying, the provider all of it, and both for
-EC2 and for SkyPilot."""
+EC2, for SkyPilot and for RunPod."""

@@ -66,7 +66,7 @@ def near(at: str, node: Node) -> st.SearchStrategy[object]:
         return st.sampled_from([*node["enum"], node["enum"][0].lower(), ""])
     if "minimum" in node:
         return st.sampled_from([node["minimum"], node["maximum"]]).flatmap(lambda b: st.integers(b - 1, b + 1))
-    if at in {"spec.gateway.endpoint", "spec.ec2.endpoint", "spec.ec2.stsEndpoint", "spec.skypilot.endpoint"}:
+    if at.lower().endswith("endpoint"):
         return URLS
     if "x-kubernetes-int-or-string" in node:
         return AMOUNTS | st.integers()
@@ -109,10 +109,23 @@ def refusal(model: type[ApiModel], spec: Manifest) -> tuple[str, ...]:
     ("plural", "model", "bases"),
     [
         pytest.param(
-            INSTANCES, InstanceSpec, ["trainer-full", "trainer-typed", "trainer-ec2", "trainer-skypilot"], id="instance"
+            INSTANCES,
+            InstanceSpec,
+            [
+                "trainer-full",
+                "trainer-typed",
+                "trainer-ec2",
+                "trainer-skypilot",
+                "trainer-runpod",
+                "trainer-runpod-data",
+            ],
+            id="instance",
         ),
         pytest.param(
-            CLUSTER_PROVIDERS, ClusterProviderSpec, ["shared-gateway", "shared-ec2", "shared-skypilot"], id="provider"
+            CLUSTER_PROVIDERS,
+            ClusterProviderSpec,
+            [name for name in BASES if name.startswith("shared-")],
+            id="provider",
         ),
     ],
 )

@@ -46,6 +46,11 @@ PEM = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----"
 TEXTS: dict[str, Callable[[int], str]] = {
     "spec.gateway.endpoint": lambda length: "https://".ljust(length, "a"),
     "spec.ec2.endpoint": lambda length: "https://".ljust(length, "a"),
+    "spec.runpod.endpoint": lambda length: "https://".ljust(length, "a"),
+    "spec.machine.runpod.ports[]": lambda length: "65535/http" if length == 10 else "0" * length,
+    "spec.machine.runpod.volume": lambda length: "20Gi".rjust(length, "0"),
+    "spec.machine.runpod.volumePath": lambda length: "/".ljust(length, "a"),
+    "spec.machine.runpod.minCudaVersion": lambda length: "12.".ljust(length, "8"),
     "spec.ec2.stsEndpoint": lambda length: "https://".ljust(length, "a"),
     "spec.ec2.region": lambda length: f"us-{'a' * (length - 5)}-1",
     "spec.ec2.defaults.subnetId": lambda length: "subnet-".ljust(length, "0"),
@@ -64,12 +69,14 @@ TEXTS: dict[str, Callable[[int], str]] = {
 
 EC2 = {"region": "us-east-1", "credentialsSecretRef": {"name": "aws", "key": "credentials"}}
 SKY = {"endpoint": "https://skypilot.example", "credentialsSecretRef": {"name": "skypilot", "key": "token"}}
+RUNPOD = {"credentialsSecretRef": {"name": "runpod", "key": "apiKey"}}
 OPERATOR = "spec.allowedNamespaces.selector.matchExpressions[].operator"
 BESIDE: dict[str, dict[str, object]] = {
     "spec.settleSeconds": {"spec.timeouts.requestSeconds": 1},
     # The blocks and the types belong together.
     "spec.type enum EC2": {"spec.gateway": MISSING, "spec.ec2": EC2, "spec.settleSeconds": 300},
     "spec.type enum SkyPilot": {"spec.gateway": MISSING, "spec.skypilot": SKY, "spec.settleSeconds": 1800},
+    "spec.type enum RunPod": {"spec.gateway": MISSING, "spec.runpod": RUNPOD, "spec.settleSeconds": 300},
     "spec.type enum Gateway": {},
     "spec.timeouts.requestSeconds": {"spec.settleSeconds": 3601},
     f"{OPERATOR} enum Exists": {"spec.allowedNamespaces.selector.matchExpressions.0.values": MISSING},
@@ -114,6 +121,8 @@ def items(at: str, node: Node, count: int) -> list[object]:
         return [{"key": f"a{number}", "operator": "Exists"} for number in range(count)]
     if at.endswith("securityGroupIds"):
         return [f"sg-{number:08x}" for number in range(count)]
+    if at.endswith("runpod.ports"):
+        return [f"{number + 1}/tcp" for number in range(count)]
     assert node["items"]["type"] == "string"
     return [f"a{number}" for number in range(count)]
 

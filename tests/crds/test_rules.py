@@ -17,11 +17,12 @@ from tests.crds.schema import (
 )
 from tests.crds.server import Answer, Server
 
-from gpuwright.model import ec2_spec, instance_spec, machine_spec, provider_spec, skypilot_spec
+from gpuwright.model import ec2_spec, instance_spec, machine_spec, provider_spec, runpod_spec, skypilot_spec
 
 FULL, TYPED, PROVIDER = "trainer-full", "trainer-typed", "shared-gateway"
 EC2_MACHINE, EC2 = "trainer-ec2", "shared-ec2"
 SKY_MACHINE, SKY = "trainer-skypilot", "shared-skypilot"
+POD, RUNPOD = "trainer-runpod", "shared-runpod"
 FINAL = (
     instance_spec.PROVIDER_IS_FINAL,
     machine_spec.MACHINE_IS_FINAL,
@@ -390,6 +391,67 @@ SKY_CASES = (
 )
 CASES += SKY_CASES
 
+PORT = "must be a port from 1 to 65535 with /tcp or /http, such as 22/tcp"
+PATH = "must be a path inside the container that begins with '/', such as /workspace"
+VERSION = "must be a version with one point, such as 12.8"
+POD_BYTES = "RunPod makes none below 10Gi; a plain number is bytes"
+RUNPOD_BLOCK = {"credentialsSecretRef": {"name": "runpod", "key": "apiKey"}}
+
+RUNPOD_CASES = (
+    Case(
+        "spec",
+        PROVIDER,
+        {"spec.draining": True},
+        {"spec.runpod": RUNPOD_BLOCK},
+        invalid("spec.runpod", "", "the block runpod and type RunPod belong together: write both, or neither"),
+    ),
+    Case(
+        "spec",
+        RUNPOD,
+        {"spec.settleSeconds": 100},
+        {"spec.settleSeconds": 99},
+        invalid("spec.settleSeconds", "", runpod_spec.SETTLES_SLOWLY),
+    ),
+    text("spec.runpod.endpoint", RUNPOD, "spec.runpod.endpoint", "https://a:8443", "a.example", SCHEME),
+    text("spec.runpod.endpoint", RUNPOD, "spec.runpod.endpoint", "https://a", "https://me@a.example", NO_SECRETS),
+    text("spec.runpod.endpoint", RUNPOD, "spec.runpod.endpoint", "https://a", "https://", HOST),
+    text("spec.runpod.credentialsSecretRef.name", RUNPOD, "spec.runpod.credentialsSecretRef.name", "a", "A", NAME),
+    text("spec.runpod.credentialsSecretRef.key", RUNPOD, "spec.runpod.credentialsSecretRef.key", "a", "a b", KEY),
+    Case(
+        "spec.machine.runpod",
+        POD,
+        {"spec.machine.runpod.networkVolumeId": ""},
+        {"spec.machine.runpod.networkVolumeId": "agv6w2qcg7"},
+        invalid(
+            "spec.machine.runpod",
+            "",
+            "networkVolumeId and volume are given: RunPod mounts one of them, so keep one",
+        ),
+    ),
+    text("spec.machine.runpod.ports[]", POD, "spec.machine.runpod.ports.0", "65535/http", "65536/tcp", PORT),
+    text("spec.machine.runpod.volumePath", POD, "spec.machine.runpod.volumePath", "/", "data", PATH),
+    text("spec.machine.runpod.minCudaVersion", POD, "spec.machine.runpod.minCudaVersion", "", "12", VERSION),
+    Case(
+        "spec.machine.runpod.volume",
+        POD,
+        {"spec.machine.runpod.volume": "10Gi"},
+        {"spec.machine.runpod.volume": "9Gi"},
+        invalid(
+            "spec.machine.runpod.volume",
+            '"9Gi"',
+            f"must be between 10Gi and 1Pi, but 9Gi was given: {POD_BYTES}",
+        ),
+    ),
+    Case(
+        "spec.machine.runpod.volume",
+        POD,
+        {"spec.machine.runpod.volume": ""},
+        {"spec.machine.runpod.volume": "big"},
+        invalid("spec.machine.runpod.volume", '"big"', '"big" is no quantity: write for example 20Gi'),
+    ),
+)
+CASES += RUNPOD_CASES
+
 
 def final(at: str, base: str, bad: Changes, message: str, *, same: object = None) -> Change:
     """Return a case about a field that does not change; `same` may be written there instead, as it means the same."""
@@ -437,6 +499,9 @@ CHANGES = (
     final("spec.machine.skypilot", TYPED, {"spec.machine.skypilot": {}}, MACHINE),
     final("spec.machine.ec2", EC2_MACHINE, {"spec.machine.ec2.keyName": "others"}, MACHINE),
     final("spec.machine.ec2", TYPED, {"spec.machine.ec2": {}}, MACHINE),
+    final("spec.runpod.endpoint", RUNPOD, {"spec.runpod.endpoint": "https://a"}, provider_spec.ENDPOINT_IS_FINAL),
+    final("spec.machine.runpod", POD, {"spec.machine.runpod.args": "other"}, MACHINE),
+    final("spec.machine.runpod", TYPED, {"spec.machine.runpod": {}}, MACHINE),
 )
 
 

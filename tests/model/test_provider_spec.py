@@ -200,6 +200,7 @@ def test_no_instance_at_all_may_be_the_limit() -> None:
 
 
 EC2: Spec = {"region": "us-east-1", "credentialsSecretRef": {"name": "aws", "key": "credentials"}}
+RUNPOD: Spec = {"credentialsSecretRef": {"name": "runpod", "key": "apiKey"}}
 
 
 @pytest.mark.parametrize(
@@ -210,6 +211,9 @@ EC2: Spec = {"region": "us-east-1", "credentialsSecretRef": {"name": "aws", "key
         ({"type": "Gateway"}, "the block gateway and type Gateway belong together: write both, or neither"),
         ({**MINIMAL, "type": "EC2", "ec2": EC2}, "the block gateway and type Gateway belong together"),
         ({"type": "EC2", "ec2": EC2}, "settleSeconds must be at least 300 for type EC2"),
+        ({"type": "RunPod"}, "the block runpod and type RunPod belong together: write both, or neither"),
+        ({**MINIMAL, "runpod": RUNPOD}, "the block runpod and type RunPod belong together: write both, or neither"),
+        ({"type": "RunPod", "runpod": RUNPOD}, "settleSeconds must be at least 100 for type RunPod"),
     ],
 )
 def test_a_type_without_its_block_or_with_anothers_is_refused(spec: Spec, sentence: str) -> None:
@@ -224,8 +228,17 @@ def test_the_block_of_another_type_cannot_be_read_by_mistake() -> None:
         _ = gateway.ec2
     with pytest.raises(TypeError, match="no block gateway"):
         _ = ec2.gateway
+    runpod = ProviderSpec.model_validate({"type": "RunPod", "runpod": RUNPOD, "settleSeconds": 100})
+    assert runpod.runpod.endpoint == "https://api.runpod.io"
+    with pytest.raises(TypeError, match="no block runpod"):
+        _ = ec2.runpod
 
 
 def test_an_emulator_of_ec2_may_settle_faster() -> None:
     emulated = {**EC2, "endpoint": "http://127.0.0.1:5000"}
     assert ProviderSpec.model_validate({"type": "EC2", "ec2": emulated}).settle_seconds == 60
+
+
+def test_a_double_of_runpod_may_settle_faster() -> None:
+    emulated = {**RUNPOD, "endpoint": "http://127.0.0.1:5000"}
+    assert ProviderSpec.model_validate({"type": "RunPod", "runpod": emulated}).settle_seconds == 60

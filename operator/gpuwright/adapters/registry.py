@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from gpuwright.adapters.contract import Adapter, Gate, Unbuildable
 from gpuwright.adapters.ec2_credentials import BadCredentials, credentials_of
 from gpuwright.adapters.gateway import Gateway, GatewayCredentials
+from gpuwright.adapters.runpod import Runpod, RunpodCredentials
 from gpuwright.adapters.skypilot import SkyPilot
 from gpuwright.adapters.skypilot_calls import Calls
 from gpuwright.adapters.skypilot_request import user_of
@@ -106,6 +107,11 @@ def _skypilot(spec: ProviderSpec, context: AdapterContext) -> SkyPilot:
     return SkyPilot(spec.skypilot, calls, context.cluster, seconds=seconds, promises=context.promises)
 
 
+def _runpod(spec: ProviderSpec, context: AdapterContext) -> Runpod:
+    http = _http(spec.runpod.endpoint, "runpod", spec, context)
+    return Runpod(RunpodCredentials(context.secret), context.cluster, http, promises=context.promises)
+
+
 def _origin(url: str) -> str:
     """Return the URL without its path, which boto3 writes itself."""
     parts = urlsplit(url)
@@ -145,6 +151,18 @@ KINDS: Mapping[ProviderType, Kind] = {
             "restarts; never a cloud",
             second_machine="none: a cluster's name is unique at its server. What a server forgets with its database "
             "cannot be found",
+        ),
+    ),
+    ProviderType.RUNPOD: Kind(
+        endpoint=lambda spec: spec.runpod.endpoint,
+        secret=lambda spec: spec.runpod.credentials_secret_ref,
+        make=_runpod,
+        about=About(
+            what="containers with GPUs at RunPod, called pods there",
+            ran_against="a double of this project, whose requests and answers are held to RunPod's published OpenAPI "
+            "document; never RunPod",
+            second_machine="a pod that was made without an answer, and stays out of the list for longer than "
+            "settleSeconds, is made again; the younger one is ended as soon as both are listed",
         ),
     ),
 }

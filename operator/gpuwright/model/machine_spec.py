@@ -18,6 +18,7 @@ from gpuwright.model.api_base import (
 )
 from gpuwright.model.ec2_spec import Ec2Machine
 from gpuwright.model.quantity import QuantityBetween
+from gpuwright.model.runpod_spec import RunpodMachine
 from gpuwright.model.skypilot_spec import SkyPilotMachine
 
 MACHINE_IS_FINAL = "what was bought cannot be changed, added or removed: delete this ComputeInstance and create another"
@@ -149,6 +150,12 @@ class MachineSpec(ApiModel):
         None,
         description="Such as {cloud: lambda}. What only a provider of type SkyPilot understands. Default: none.",
         json_schema_extra=final_value("skypilot", MACHINE_IS_FINAL),
+    )
+    runpod: RunpodMachine | None = Field(
+        None,
+        description="Such as {cloud: Community, ports: [22/tcp]}. What only a provider of type RunPod understands. "
+        "Default: none.",
+        json_schema_extra=final_value("runpod", MACHINE_IS_FINAL),
     )
 
     @rule(

@@ -19,6 +19,9 @@ from gpuwright.model.ec2_spec import SETTLE_SECONDS as EC2_SETTLE_SECONDS
 from gpuwright.model.ec2_spec import SETTLES_SLOWLY, Ec2Spec
 from gpuwright.model.endpoint_spec import CaBundle, Endpoint
 from gpuwright.model.namespace_selector import AllowedNamespaces
+from gpuwright.model.runpod_spec import SETTLE_SECONDS as RUNPOD_SETTLE_SECONDS
+from gpuwright.model.runpod_spec import SETTLES_SLOWLY as RUNPOD_SETTLES_SLOWLY
+from gpuwright.model.runpod_spec import RunpodSpec
 from gpuwright.model.skypilot_spec import LOOPBACK, SkyPilotSpec
 from gpuwright.model.skypilot_spec import SETTLE_SECONDS as SKYPILOT_SETTLE_SECONDS
 from gpuwright.model.skypilot_spec import SETTLES_SLOWLY as SKYPILOT_SETTLES_SLOWLY
@@ -34,6 +37,7 @@ class ProviderType(StrEnum):
     GATEWAY = "Gateway"
     EC2 = "EC2"
     SKYPILOT = "SkyPilot"
+    RUNPOD = "RunPod"
 
 
 class Dialect(StrEnum):
@@ -166,7 +170,8 @@ class ProviderSpec(ApiModel):
 
     type: ProviderType = Field(
         description="What kind of provider this is: Gateway is any HTTP service of the compute gateway's API, EC2 is "
-        "Amazon's, SkyPilot is one of its API servers. It cannot be changed. Required.",
+        "Amazon's, SkyPilot is one of its API servers, RunPod sells containers with GPUs. It cannot be changed. "
+        "Required.",
         json_schema_extra=crd(parent_rules=[Rule("self.type == oldSelf.type", TYPE_IS_FINAL, "type", forbids=True)]),
     )
     gateway_block: GatewaySpec | None = Field(
@@ -186,6 +191,12 @@ class ProviderSpec(ApiModel):
         alias="skypilot",
         description="Such as {endpoint: https://skypilot.example, credentialsSecretRef: {name: skypilot, key: token}}. "
         "The block of type SkyPilot, and required there. Default: none.",
+    )
+    runpod_block: RunpodSpec | None = Field(
+        None,
+        alias="runpod",
+        description="Such as {credentialsSecretRef: {name: runpod, key: apiKey}}. The block of type RunPod, and "
+        "required there. Default: none.",
     )
     draining: bool = Field(
         False,
@@ -244,6 +255,13 @@ class ProviderSpec(ApiModel):
             raise TypeError(f"a provider of type {self.type} has no block skypilot")
         return self.skypilot_block
 
+    @property
+    def runpod(self) -> RunpodSpec:
+        """Return the block of type RunPod, which the rules below promise."""
+        if self.runpod_block is None:
+            raise TypeError(f"a provider of type {self.type} has no block runpod")
+        return self.runpod_block
+
     @rule(
         "(self.type == 'Gateway') == has(self.gateway)",
         "the block gateway and type Gateway belong together: write both, or neither",
@@ -269,6 +287,14 @@ class ProviderSpec(ApiModel):
         return (self.type is ProviderType.SKYPILOT) == (self.skypilot_block is not None)
 
     @rule(
+        "(self.type == 'RunPod') == has(self.runpod)",
+        "the block runpod and type RunPod belong together: write both, or neither",
+        "runpod",
+    )
+    def _has_the_block_of_runpod(self) -> bool:
+        return (self.type is ProviderType.RUNPOD) == (self.runpod_block is not None)
+
+    @rule(
         f"!has(self.ec2) || self.settleSeconds >= {EC2_SETTLE_SECONDS}"
         " || (has(self.ec2.endpoint) && self.ec2.endpoint.startsWith('http://'))",
         SETTLES_SLOWLY,
@@ -289,6 +315,17 @@ class ProviderSpec(ApiModel):
     def _waits_for_the_queue_of_skypilot(self) -> bool:
         block = self.skypilot_block
         return block is None or block.emulated or self.settle_seconds >= SKYPILOT_SETTLE_SECONDS
+
+    @rule(
+        f"!has(self.runpod) || self.settleSeconds >= {RUNPOD_SETTLE_SECONDS}"
+        " || self.runpod.endpoint.startsWith('http://')",
+        RUNPOD_SETTLES_SLOWLY,
+        "settleSeconds",
+    )
+    def _waits_for_the_lists_of_runpod(self) -> bool:
+        block = self.runpod_block
+        emulated = block is not None and block.endpoint.startswith("http://")
+        return block is None or emulated or self.settle_seconds >= RUNPOD_SETTLE_SECONDS
 
     @rule(
         "self.timeouts.requestSeconds < self.settleSeconds",

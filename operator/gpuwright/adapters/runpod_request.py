@@ -1,0 +1,80 @@
+"""The body of RunPod's `POST /v2/pods`, from what is asked for. It holds secrets: it is never logged."""
+
+from typing import Any
+
+from gpuwright.adapters.runpod_pods import ENV_LABELS, labels_text
+from gpuwright.model.conditions import Reason
+from gpuwright.model.errors import Rejected
+from gpuwright.model.machine_spec import MachineSpec, Purchase
+from gpuwright.model.quantity import memory_gib_ceil
+from gpuwright.model.request import MachineRequest, Wishes
+from gpuwright.model.runpod_spec import RunpodMachine
+
+
+def own_of(wanted: MachineSpec) -> RunpodMachine:
+    """Return what only a pod has, with the defaults where nothing is written."""
+    return wanted.runpod or RunpodMachine()
+
+
+def check(wishes: Wishes) -> None:
+    """Raise Rejected for a wish that RunPod cannot fulfil: what was asked for and not had would be paid for."""
+    wanted = wishes.machine
+    impossible = (
+        (wanted.gpu is None and wanted.instance_type is None, "RunPod's pods are sold by their GPU: write machine.gpu"),
+        (
+            wanted.cpu is not None or wanted.memory is not None,
+            "cores and memory come with the GPU at RunPod, and cannot be asked for: leave out machine.cpu and memory",
+        ),
+        (
+            wanted.purchase is Purchase.SPOT,
+            "RunPod's API v2 sells no spot machines: leave out machine.purchase, or use another provider",
+        ),
+        (wanted.zone is not None, "RunPod has no zones: write its data center in machine.region, such as US-KS-2"),
+        (
+            wanted.image is None and own_of(wanted).template_id is None,
+            "a pod needs a container image: write machine.image, or machine.runpod.templateId",
+        ),
+        (
+            wishes.user_data is not None,
+            "a pod is a container and runs no user data: put it into the image, or use machine.runpod.args",
+        ),
+    )
+    for so, words in impossible:
+        if so:
+            raise Rejected(words, Reason.REQUEST_REJECTED)
+
+
+def create_body(request: MachineRequest, gpu: str) -> dict[str, Any]:
+    """Return the JSON body; what the spec leaves out is left out, because RunPod refuses what it does not know."""
+    wanted = request.wishes.machine
+    own = own_of(wanted)
+    count = wanted.gpu.count if wanted.gpu is not None else 1
+    body = {
+        "name": request.name,
+        "image": wanted.image,
+        "templateId": own.template_id,
+        "gpu": {
+            "id": gpu,
+            "count": count,
+            **({"minCudaVersion": own.min_cuda_version} if own.min_cuda_version else {}),
+        },
+        "cloud": str(own.cloud).upper(),
+        "dataCenterIds": [wanted.region] if wanted.region else None,
+        "disk": None if wanted.disk is None else memory_gib_ceil(wanted.disk),
+        "mounts": _mounts(own),
+        "ports": own.ports or None,
+        "args": own.args,
+        "registry": own.registry_id,
+        "startSsh": own.start_ssh or None,
+        "globalNetworking": own.global_networking or None,
+        "env": {**request.env, ENV_LABELS: labels_text(request.labels)},
+    }
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def _mounts(own: RunpodMachine) -> dict[str, Any] | None:
+    if own.network_volume_id:
+        return {"network": [{"volumeId": own.network_volume_id, "path": own.volume_path}]}
+    if own.volume is not None:
+        return {"persistent": {"size": memory_gib_ceil(own.volume), "path": own.volume_path}}
+    return None

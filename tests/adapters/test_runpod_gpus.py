@@ -1,0 +1,98 @@
+"""Which GPUs a name means, and when a refusal that says nothing is believed."""
+
+from typing import Any
+
+import pytest
+
+from gpuwright.adapters.runpod_gpus import MAX_DOUBTS, Doubts, GpuType, Offer, candidates, types_in
+from gpuwright.model.conditions import Reason
+from gpuwright.model.errors import Rejected
+from gpuwright.model.machine_spec import Gpu
+from gpuwright.model.runpod_spec import Cloud
+from gpuwright_sandbox.runpod.catalogue import gpus
+
+TABLE = types_in(gpus())
+
+
+def meant(name: str, count: int = 1, cloud: Cloud = Cloud.SECURE) -> tuple[str, ...]:
+    return candidates(Gpu(type=name, count=count), cloud, TABLE)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        pytest.param("NVIDIA H100 80GB HBM3", ("NVIDIA H100 80GB HBM3",), id="an id"),
+        pytest.param("nvidia l4", ("NVIDIA L4",), id="an id in small letters"),
+        pytest.param("H100 SXM", ("NVIDIA H100 80GB HBM3",), id="a display name"),
+        pytest.param("L4", ("NVIDIA L4",), id="a name that another one begins with"),
+        pytest.param("4090", ("NVIDIA GeForce RTX 4090",), id="one word"),
+        pytest.param("H100", ("NVIDIA H100 PCIe", "NVIDIA H100 80GB HBM3", "NVIDIA H100 NVL"), id="several"),
+        pytest.param("a100", ("NVIDIA A100 80GB PCIe", "NVIDIA A100-SXM4-80GB"), id="several, with a hyphen in one"),
+    ],
+)
+def test_a_name_means_what_has_its_words_cheapest_first(name: str, found: tuple[str, ...]) -> None:
+    assert meant(name) == found
+
+
+def test_a_cloud_has_its_own_prices_and_its_own_limits() -> None:
+    assert meant("H100", cloud=Cloud.COMMUNITY) == ("NVIDIA H100 NVL",)
+    assert meant("H100", count=8) == ("NVIDIA H100 PCIe", "NVIDIA H100 80GB HBM3")
+
+
+def test_what_has_no_price_comes_last() -> None:
+    table = [
+        GpuType("b", "x", {Cloud.SECURE: Offer(None, 8)}),
+        GpuType("a x", "y", {Cloud.SECURE: Offer(None, 8)}),
+        *types_in({"gpus": [{**gpus()["gpus"][0], "id": "c x"}]}),
+    ]
+    assert candidates(Gpu(type="x"), Cloud.SECURE, table[:1]) == ("b",)
+    assert candidates(Gpu(type="X"), Cloud.SECURE, [table[1], table[2]]) == ("c x", "a x")
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "cloud", "words"),
+    [
+        ("TPU", 1, Cloud.SECURE, "RunPod has no GPU 'TPU': write its id, such as NVIDIA H100 80GB HBM3"),
+        ("-", 1, Cloud.SECURE, "RunPod has no GPU '-'"),
+        ("A100 SXM", 1, Cloud.COMMUNITY, "RunPod's cloud Community does not offer NVIDIA A100-SXM4-80GB"),
+        ("H100 NVL", 5, Cloud.SECURE, "RunPod puts at most 4 of NVIDIA H100 NVL into one pod"),
+    ],
+)
+def test_what_cannot_be_had_is_told_with_what_to_write(name: str, count: int, cloud: Cloud, words: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        meant(name, count, cloud)
+    assert caught.value.message.startswith(words)
+    assert caught.value.reason is Reason.REQUEST_REJECTED
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"gpus": None}, {"gpus": [7, {}, {"id": 1, "name": "a"}]}])
+def test_what_is_no_catalogue_is_empty(body: Any) -> None:
+    assert types_in(body) == ()
+
+
+def test_a_row_with_odd_numbers_offers_nothing() -> None:
+    (row,) = types_in({"gpus": [{"id": "a", "name": "b", "secure": True, "price": [], "maxCount": {"secure": True}}]})
+    assert row.offers == {Cloud.SECURE: Offer(None, 0)}
+    with pytest.raises(Rejected, match="at most 0"):
+        candidates(Gpu(type="a"), Cloud.SECURE, [row])
+
+
+def test_doubts_need_every_one_of_several() -> None:
+    doubts = Doubts()
+    assert not doubts.believe("me", "a", ("a", "b"))
+    assert not doubts.believe("you", "b", ("a", "b"))
+    assert doubts.believe("me", "b", ("a", "b"))
+    doubts.forget("me")
+    assert not doubts.believe("me", "b", ("a", "b"))
+
+
+def test_one_gpu_alone_is_never_believed() -> None:
+    doubts = Doubts()
+    assert not any(doubts.believe("me", "a", ("a",)) for _ in range(10))
+
+
+def test_doubts_take_no_end_of_memory() -> None:
+    doubts = Doubts()
+    for number in range(MAX_DOUBTS + 1):
+        doubts.believe(str(number), "a", ("a", "b"))
+    assert len(doubts._refused) == 1
