@@ -47,6 +47,7 @@ KEPT = (
     "maximum",
     "minLength",
     "maxLength",
+    "minItems",
     "maxItems",
     "maxProperties",
     "pattern",

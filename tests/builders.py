@@ -29,6 +29,13 @@ POLL = 10
 OWNER = Owner("cluster-uid", "team-a", "trainer-0", "uid-1")
 REF = ProviderRef("ComputeProvider", "gateway")
 PLACE = "5f0c5f0c5f0c5f0c"
+REF_B = ProviderRef("ComputeProvider", "second")
+PLACE_B = "b00cb00cb00cb00c"
+TWO_PLACEMENTS: dict[str, Any] = {
+    "providerRef": None,
+    "placements": [{"providerRef": {"name": REF.name}}, {"providerRef": {"name": REF_B.name}}],
+}
+"""Of a spec whose machine may come from two providers, in the spelling of manifests."""
 PROCESS = "this-process"
 N = attempt_name(OWNER, 1, 1)
 N_R2 = attempt_name(OWNER, 1, 2)
@@ -176,7 +183,7 @@ def a_witness(launch: Launch | None = None, **changes: Any) -> Witness:
     """Return what a process knows that has watched this launch for a long time."""
     trails = {launch.name: shown(a_machine(name=launch.name))} if launch and launch.outcome is Outcome.COMMITTED else {}
     witness = Witness(
-        first_seen=NOW - 1000, sight=a_sight(launch) if launch else None, trails=trails, snapshot_began=NOW - 5
+        first_seen=NOW - 1000, sight=a_sight(launch) if launch else None, trails=trails, lists={REF: NOW - 5}
     )
     return replace(witness, **changes)
 

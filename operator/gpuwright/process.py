@@ -17,7 +17,7 @@ from gpuwright.kube.events import Recorder
 from gpuwright.model.clock import Clock
 from gpuwright.model.resources import CLUSTER_PROVIDERS, INSTANCES, OURS, Key, Resource, key_of
 from gpuwright.model.times import age_since
-from gpuwright.provider.index import InstanceIndex, provider_key
+from gpuwright.provider.index import InstanceIndex, provider_key, wanted_refs
 from gpuwright.provider.reconciler import ProviderReconciler
 from gpuwright.telemetry import Metrics
 
@@ -251,7 +251,7 @@ class Operator:
         for key, body in self._cache.of_kind(INSTANCES.kind):
             status = body.get("status") or {}
             launch = status.get("launch") or {}
-            ref = launch.get("providerRef") or (body.get("spec") or {}).get("providerRef") or {}
+            ref = launch.get("providerRef") or next(iter(wanted_refs(body)), {})
             provider = str(provider_key(ref, key.namespace)) if ref.get("name") else ""
             label = (key.namespace, provider, str(status.get("summary") or "Waiting"))
             counts[label] = counts.get(label, 0) + 1

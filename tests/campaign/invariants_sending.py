@@ -84,7 +84,9 @@ def _is_swept(scene: Scene, name: str) -> bool:
 
 
 def _bodies(scene: Scene) -> list[Body]:
-    ended = [body for _at, body in scene.gone.values() if "providerRef" in (body.get("spec") or {})]
+    ended = [
+        body for _at, body in scene.gone.values() if {"providerRef", "placements"} & (body.get("spec") or {}).keys()
+    ]
     return [*scene.instances(), *ended]
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.builders import a_hindrance
+from tests.builders import TWO_PLACEMENTS, a_hindrance
 from tests.campaign.l0_moves import actor, busy
 from tests.campaign.l0_node import Disturbance, Node, a_quick_provider
 from tests.instance import course
 from tests.instance.far_side import Answer, Fate
 from tests.instance.world import Answered, Body, Leaving, World, Writing
 
+from gpuwright.model.conditions import Reason
 from gpuwright.model.machine import MachineState
 from gpuwright.model.names import ANNOTATION_PAUSED
 
@@ -157,7 +158,7 @@ def create_again() -> Disturbance:
 
 
 def _created_again(node: Node) -> Node:
-    return node.then(node.world.created_again("uid-2"))
+    return node.then(node.world.created_again("uid-2", **(TWO_PLACEMENTS if node.world.two else {})))
 
 
 def restore(name: str, status: Body) -> Disturbance:
@@ -185,6 +186,16 @@ def away(seconds: float = 45.0) -> Disturbance:
         return node.then(world).ends(seconds, "sees again")
 
     return Disturbance(f"the provider is away for {seconds:.0f} s", lambda node: not node.world.far.blind, then)
+
+
+def drain(seconds: float = LONG) -> Disturbance:
+    """Return planned work at the provider: it answers, and creates are held back for a while."""
+
+    def then(node: Node) -> Node:
+        hindrance = a_hindrance(reason=Reason.PROVIDER_DRAINING)
+        return node.then(replace(node.world, hindrance=hindrance)).ends(seconds, "sees again")
+
+    return Disturbance(f"the provider drains for {seconds:.0f} s", lambda node: node.world.hindrance is None, then)
 
 
 def blind(seconds: float = 45.0, *, lists_only: bool = False) -> Disturbance:

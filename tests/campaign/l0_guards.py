@@ -222,6 +222,18 @@ GUARDS = (
     _guard(
         "place on record", without(admission.stall_when_place_changed), "I9 I2", "another place; elsewhere, deletes"
     ),
+    _guard(
+        "an Unknown is not left for the next placement",
+        off.leave_an_unknown,
+        "I1",
+        "placements; made late, away, drains",
+    ),
+    _guard(
+        "a name is looked for where it was tried",
+        off.everything_is_at_the_launchs_provider,
+        "I2",
+        "placements, lag; and made, deletes",
+    ),
     _guard("a kept machine is in the ledger first", off.keep_without_a_ledger, "I2", "retained; deletes"),
 )
 

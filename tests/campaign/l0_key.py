@@ -14,8 +14,8 @@ from tests.instance.far_side import FarSide
 from tests.instance.world import NEVER, Answered, Body, Doing, Leaving, Operator, World, Writing, memory_of
 
 from gpuwright.instance.rules.termination import ASK_AGAIN_SECONDS
-from gpuwright.instance.witness import Armed, Sight, Trail, Witness
-from gpuwright.model.memory import Memory
+from gpuwright.instance.witness import Armed, Aside, Sight, Trail, Witness
+from gpuwright.model.memory import Memory, ProviderRef
 
 SENDS = 1000
 
@@ -142,6 +142,8 @@ def _operator(node: Node, op: Operator) -> Form:
     known: Form = ()
     if snapshot is not None:
         known = (ages.of(snapshot.began), tuple((m.id, m.state) for m in snapshot.machines))
+    if op.snapshot_b is not None:
+        known += (ages.of(op.snapshot_b.began), tuple((m.id, m.state) for m in op.snapshot_b.machines))
     return (
         op.knows,
         op.deaf,
@@ -205,9 +207,23 @@ def _witness(world: World, ages: Ages, witness: Witness | None) -> Form:
         tuple((name, ages.of(at)) for name, at in sorted(witness.terminated.items())),
         tuple((name, ages.of(at, 2)) for name, at in sorted(witness.terminate_tried.items())),
         tuple((name, ages.of(at, 2)) for name, at in sorted(witness.residue_since.items())),
-        (ahead(witness.not_before - ages.now), ages.of(witness.snapshot_began), witness.ledger_written),
+        (ahead(witness.not_before - ages.now), *_lists(ages, witness), _by_ref(witness.ledgers)),
+        tuple((at, aside.reason, ahead(aside.until - ages.now), aside.times) for at, aside in _asides(witness)),
         (span(ages.now - witness.powered_at), NONE if witness.powered_on is None else witness.powered_on),
     )
+
+
+def _lists(ages: Ages, witness: Witness) -> Form:
+    began = sorted((ref.name, at) for ref, at in witness.lists.items())
+    return tuple((name, ages.of(at)) for name, at in began)
+
+
+def _by_ref(refs: frozenset[ProviderRef]) -> Form:
+    return tuple(sorted(ref.name for ref in refs))
+
+
+def _asides(witness: Witness) -> list[tuple[int, Aside]]:
+    return sorted(witness.aside.items(), key=lambda entry: entry[0])
 
 
 def _sight(world: World, ages: Ages, sight: Sight | None) -> Form:

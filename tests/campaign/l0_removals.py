@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.builders import REF, REF_B
 from tests.instance import course
 from tests.instance.far_side import FarSide
 from tests.instance.world import World, Writing
@@ -13,6 +14,7 @@ from tests.instance.world import World, Writing
 from gpuwright.instance.actions import Action, Arms, ReadLive, Record, Send, Terminate
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules import (
+    admission,
     decide,
     deletion,
     duplicates,
@@ -285,9 +287,34 @@ def keep_without_a_ledger(patch: Patch) -> None:
     keep = deletion.keep_what_is_retained
 
     def kept(seen: Observation) -> Action | None:
-        return keep(replace(seen, witness=replace(seen.witness, ledger_written=True)))
+        return keep(replace(seen, witness=replace(seen.witness, ledgers=frozenset(seen.providers))))
 
     instead_of(keep, kept)(patch)
+
+
+def leave_an_unknown(patch: Patch) -> None:
+    """A create of which nobody knows what became of it is left for the next placement while its provider is away."""
+    look = settlement.look_while_unsettled
+
+    def leave(seen: Observation) -> Action | None:
+        found, provider = seen.launch, seen.provider
+        if found is None or provider is None or not found.unsettled or provider.hindrance is None:
+            return look(seen)
+        return Record(seen.memory.with_launch(outcome=Outcome.NOT_EXECUTED, resent=True), "left")
+
+    instead_of(look, leave)(patch)
+
+
+def everything_is_at_the_launchs_provider(patch: Patch) -> None:
+    """What is on record does not say where a name was tried: it is looked for where the launch is."""
+    kept = records._residue
+
+    def here(memory: Memory, keep: str, *, reads: bool) -> tuple[Residue, ...]:
+        last = REF_B if memory.launch is not None and memory.launch.placement == 0 else REF
+        return tuple(replace(entry, provider=last, place="") for entry in kept(memory, keep, reads=reads))
+
+    patch.setattr(records, "_residue", here)
+    without(admission.stall_when_place_changed)(patch)
 
 
 def drop_residue_at_once(patch: Patch) -> None:

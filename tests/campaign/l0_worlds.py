@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
-from tests.builders import OWNER, N
+from tests.builders import OWNER, TWO_PLACEMENTS, N
 from tests.campaign import l0_disturb as d
 from tests.campaign.l0_node import LONGEST_LATE, Disturbance, F, Node, Small, begin
 from tests.instance.course import runs
@@ -19,7 +19,9 @@ from tests.instance.far_side import (
     REFUSED,
     REJECTED,
     THROTTLED,
+    Answer,
     FarSide,
+    Fate,
     late,
 )
 from tests.instance.world import Body, World
@@ -133,7 +135,15 @@ def _beside_a_hidden_stranger() -> Node:
 @lru_cache(maxsize=1)
 def small_worlds() -> tuple[Small, ...]:
     """Return all small worlds."""
-    return (*_one_operator(), *_two_operators(), *_deeper(), *_records(), *_machines(), *_settings())
+    return (
+        *_one_operator(),
+        *_two_operators(),
+        *_deeper(),
+        *_records(),
+        *_machines(),
+        *_settings(),
+        *_placements(),
+    )
 
 
 def _one_operator() -> tuple[Small, ...]:
@@ -257,6 +267,23 @@ def _settings() -> tuple[Small, ...]:
         _small("another place", begin, moves, 2, frozenset({Reason.PLACE_CHANGED})),
         _small("stopped at birth", lambda: begin(spec={"powerState": "Stopped"}), (*USERS, d.crash(), *lost()), 3),
     )
+
+
+def _placements() -> tuple[Small, ...]:
+    """Return the worlds of an object that may have its machine from two providers; the first one has the faults."""
+    full, made = d.answered("no room", NO_ROOM), d.answered("no room, and made", Fate(Answer.NO_ROOM, 0))
+    moves = (d.crash(), *lost(), full, d.away(), d.drain(), d.delete(), d.die(), d.edit_secret())
+    hidden = (d.crash(), full, made, d.delete(), d.away())
+    lists = FarSide(unique_names=False, tombstones=False)
+    return (
+        _small("placements", _of_two(FarSide()), moves, 2),
+        _small("placements, lists", _of_two(lists), (d.crash(), *lost(), full, d.drain(), d.delete()), 2),
+        _small("placements, lag", _of_two(FarSide(lag=LAG)), hidden, 3),
+    )
+
+
+def _of_two(far: FarSide) -> Callable[[], Node]:
+    return lambda: begin(far, spec=TWO_PLACEMENTS, two=True)
 
 
 def world_named(name: str) -> Small:

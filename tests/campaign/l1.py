@@ -22,6 +22,7 @@ from tests.campaign.l1_points import (
     fault_points,
     pair_bases,
     parsed,
+    placement_bases,
     second_crash,
     sweep_bases,
     sweep_points,
@@ -97,6 +98,7 @@ def parts_of(seed: int, sample: float) -> Iterator[Part]:
         "crashes in a fault": pair_bases(),
         "crashes of two": company_bases(),
         "crashes in a sweep": sweep_bases(),
+        "crashes between placements": placement_bases(),
     }
     for fact, bases in growing.items():
         for base in bases:

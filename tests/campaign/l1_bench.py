@@ -7,10 +7,10 @@ from tests.campaign.l1_points import Confluent, Crash, Point, Struck, Swept
 from tests.campaign.l1_provider import CLASSES
 from tests.campaign.l1_run import Ran, run_once
 from tests.campaign.l1_sweeps import SWEEPS
-from tests.campaign.l1_workflows import CONFLUENCES, WORKFLOWS, Workflow, life_cycles
+from tests.campaign.l1_workflows import CONFLUENCES, PLACEMENTS, WORKFLOWS, Workflow, life_cycles
 from tests.campaign.oracle import Counts, Reference, confluence, learnt
 
-ALL = {**WORKFLOWS, **SWEEPS}
+ALL = {**WORKFLOWS, **SWEEPS, **PLACEMENTS}
 
 
 @dataclass(frozen=True, slots=True)

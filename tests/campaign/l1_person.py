@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.campaign.l1_provider import Vm
-from tests.campaign.l1_world import World
+from tests.campaign.l1_world import SECOND_ENDPOINT, World
 from tests.campaign.story import condition_of, status_of
 from tests.engine.manual_clock import START
 from tests.kube.fake_api import Body, a_provider, an_instance
@@ -36,6 +36,16 @@ class Person:
         gateway = {"idempotencyKeys": traits.tokens, "dialect": "Full" if traits.reads else "CreateOnly"}
         body = a_provider("https://gateway.example", gateway=gateway, **spec)
         self.api.add(PROVIDERS, body)
+
+    def sets_up_two(self) -> None:
+        """Create two providers with one Secret; the first of them has no room for anything."""
+        self.sets_up()
+        first = self.api.now(PROVIDERS, NAMESPACE, "gateway")
+        assert first is not None
+        block = {**first["spec"]["gateway"], "endpoint": SECOND_ENDPOINT}
+        self.api.add(PROVIDERS, a_provider(SECOND_ENDPOINT, "second", gateway=block))
+        self.world.far.full = True
+        self.world.second.secrets = self.world.far.secrets
 
     def puts_secret(self, token: str) -> None:
         """Create the Secret, or change its value; the provider takes the new one at once, and no other."""
@@ -105,7 +115,8 @@ class Person:
         """Return the machine that bills for the instance of this name, or None."""
         body = self.body(name)
         uid = body["metadata"]["uid"] if body else ""
-        return next((vm for vm in self.world.far.vms if vm.alive and vm.billed().uid == uid), None)
+        vms = (*self.world.far.vms, *self.world.second.vms)
+        return next((vm for vm in vms if vm.alive and vm.billed().uid == uid), None)
 
     def is_ready(self, name: str) -> bool:
         """Return whether Ready is True for the spec as it is now."""

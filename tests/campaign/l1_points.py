@@ -9,7 +9,7 @@ from tests.campaign.l1_faults import FAULTS, VERBS
 from tests.campaign.l1_plan import ApiFault, Fault, Plan
 from tests.campaign.l1_provider import CLASSES
 from tests.campaign.l1_sweeps import SWEEPS
-from tests.campaign.l1_workflows import CONFLUENCES
+from tests.campaign.l1_workflows import CONFLUENCES, PLACEMENTS
 
 POSITIONS = ("before", "lost", "after")
 NTH = ("first", "second", "every")
@@ -138,6 +138,13 @@ def sweep_bases() -> Iterator[Crash]:
     readable = [name for name, traits in CLASSES.items() if traits.reads]
     for number, workflow in enumerate(SWEEPS):
         yield Crash(readable[number % len(readable)], workflow, ())
+
+
+def placement_bases() -> Iterator[Crash]:
+    """Yield the workflows with two placements, in every class."""
+    for traits in CLASSES:
+        for workflow in PLACEMENTS:
+            yield Crash(traits, workflow, ())
 
 
 def sweep_points() -> Iterator[Swept]:

@@ -98,6 +98,7 @@ class FarSide:
         self.secrets: set[str] = set()  # the credentials that it takes; all where there are none
         self.boot_seconds = BOOT_SECONDS
         self.reuses_ids = False
+        self.full = False  # it has no room for anything
         self._tell = tell
         self._next_id = first_id
 

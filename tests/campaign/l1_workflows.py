@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from tests.campaign.l1_person import PATIENCE_SECONDS, SECOND_TOKEN, Person
 
@@ -218,6 +219,39 @@ async def bad_then_good(person: Person) -> None:
     person.edits(NAME, expireAfterSeconds=None)
     await person.waits_ready(NAME)
 
+
+async def second_placement(person: Person) -> None:
+    """The first of two providers has no room: the second one serves it."""
+    person.sets_up_two()
+    person.applies(NAME, **TWO_PLACEMENTS)
+    await person.waits_ready(NAME)
+
+
+async def second_placement_lost(person: Person) -> None:
+    """The machine of the second is ended there by somebody: the next one comes from there again."""
+    await second_placement(person)
+    machine = person.machine(NAME)
+    if machine is not None:
+        person.world.second.kill(machine)
+        await _waits_for_another(person, machine.id)
+
+
+async def second_placement_deleted(person: Person) -> None:
+    """The object is deleted: nothing is left at either provider."""
+    await second_placement(person)
+    person.deletes(NAME)
+    await person.waits_gone(NAME)
+
+
+TWO_PLACEMENTS: dict[str, Any] = {
+    "providerRef": None,
+    "placements": [{"providerRef": {"name": "gateway"}}, {"providerRef": {"name": "second"}}],
+}
+PLACEMENTS: Mapping[str, Workflow] = {
+    workflow.__name__.replace("_", "-"): workflow
+    for workflow in (second_placement, second_placement_lost, second_placement_deleted)
+}
+"""Those with two providers, beside the fourteen."""
 
 CONFLUENCES: Mapping[str, tuple[Workflow, Workflow]] = {
     "edited-twice": (edited_twice, applied_as_edited),

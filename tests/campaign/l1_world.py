@@ -29,6 +29,7 @@ from gpuwright.provider import keeper
 API_SECONDS = 0.01  # there and back
 WATCH_SECONDS = 0.02
 RESTART_SECONDS = 1.0
+SECOND_ENDPOINT = "https://second.example"
 WRITES = frozenset({"PATCH", "POST"})
 
 
@@ -53,6 +54,7 @@ class World:
         self.api._versions = count(100 + 1000 * (seed % 97))  # no two seeds give the same uids and versions
         self.api.listen(self._written)
         self.far = FarSide(traits, self._billing, first_id=seed * 100)
+        self.second = FarSide(traits, self._billing, first_id=seed * 100 + 50)  # empty but for who has two placements
         self.clock: Clock = LoopClock()
         self.process: Process | None = None
 
@@ -62,7 +64,7 @@ class World:
         self.scene.take(event)
 
     def _billing(self) -> None:
-        self.tell(Billing(self.now, self.far.billing))
+        self.tell(Billing(self.now, (*self.far.billing, *self.second.billing)))
 
     def _written(self, kind: str, event: str, body: Body) -> None:
         metadata = body["metadata"]
@@ -148,12 +150,15 @@ class World:
         """See l1_process.Api."""
         return [(resource.kind, body) for resource in OURS for body in self.api.all(resource)]
 
-    def adapter(self, _spec: ProviderSpec, context: AdapterContext) -> Adapter:
+    def adapter(self, spec: ProviderSpec, context: AdapterContext) -> Adapter:
         """Return the adapter of the process that asks."""
         process = PROCESS.get()
         if process is None:
             raise AssertionError("only a process of the operator builds adapters")
-        return FakeAdapter(self.wire(process, context.secret), context.secret, promises=context.promises)
+        wire = self.wire(process, context.secret)
+        if spec.gateway.endpoint == SECOND_ENDPOINT:
+            wire.far = self.second
+        return FakeAdapter(wire, context.secret, promises=context.promises)
 
     def wire(self, process: Process, _secret: str) -> "Wire":
         """Return the line of a process to the provider."""
@@ -219,6 +224,8 @@ class Wire:
 
     def strike(self, verb: str, name: str) -> Strike:
         """See Line."""
+        if verb == "create" and self.far.full:
+            return strike_of("F17", verb, self.far.traits, 0)
         return self._world.strike(verb)
 
     def accepts(self, secret: str) -> bool:

@@ -12,6 +12,7 @@ from tests.campaign.l1_bench import Bench
 from tests.campaign.l1_faults import FAULTS, VERBS
 from tests.campaign.l1_plan import Plan
 from tests.campaign.l1_points import (
+    POSITIONS,
     SWEPT_FAULTS,
     SWEPT_VERBS,
     Crash,
@@ -20,6 +21,7 @@ from tests.campaign.l1_points import (
     fault_points,
     pair_bases,
     parsed,
+    placement_bases,
     sweep_bases,
     sweep_points,
 )
@@ -73,6 +75,22 @@ def test_every_workflow_of_the_sweep_comes_to_its_end_undisturbed() -> None:
         assert Bench(SEED).tried(base).broken == (), str(base)
 
 
+def test_every_workflow_with_two_placements_comes_to_its_end_undisturbed() -> None:
+    for base in placement_bases():
+        assert Bench(SEED).tried(base).broken == (), str(base)
+
+
+def test_a_crash_between_two_placements_makes_no_second_machine() -> None:
+    bench = Bench(SEED)
+    effects = bench.tried(Crash("list-only", "second-placement", ())).run.world.effects
+    creates = [number for number, label in enumerate(effects) if label.startswith("create ")]
+    assert len(creates) == 2, "one at each provider"
+    for number in (creates[0], creates[1], creates[0] + 1, creates[1] - 1):
+        for where in POSITIONS:
+            point = Crash("list-only", "second-placement", ((number, where),))
+            assert bench.tried(point).broken == (), str(point)
+
+
 def test_the_matrix_of_the_sweep_is_whole() -> None:
     readable = [traits for traits in CLASSES.values() if traits.reads]
     provider, server = len(SWEPT_FAULTS) * len(SWEPT_VERBS) * 2, len(API_FAULTS) * 3
@@ -87,7 +105,7 @@ def test_the_same_point_twice_is_the_same_run() -> None:
 
 
 def test_a_point_is_read_as_it_is_written() -> None:
-    bases = [*pair_bases(), *company_bases(), *sweep_bases()]
+    bases = [*pair_bases(), *company_bases(), *sweep_bases(), *placement_bases()]
     points = [*fault_points(), *bases, *sweep_points(), Crash("token", "create", ((3, "lost"), (9, "before")))]
     points += [replace(base, crashes=((3, "lost"),)) for base in bases]
     assert [parsed(str(point)) for point in points] == points

@@ -64,13 +64,14 @@ OTHER_PROVIDERS = (
     "spec.machine.skypilot",
     "spec.runpod",
     "spec.machine.runpod",
+    "spec.placements",
 )
 
 
 def places(plural: str, name: str = "spec") -> dict[str, Node]:
-    """Return every place but those of the blocks of providers that are no gateway.
+    """Return every place but those of the blocks of providers that are no gateway, and of placements.
 
-    This is what the campaign's L5 changes on a living operator: it has a gateway there, and no other provider.
+    This is what the campaign's L5 changes on a living operator: it has one gateway there, and no other provider.
     """
     found = every_place(plural, name)
     return {
@@ -156,6 +157,7 @@ BASES = {
     "trainer-full": example("instance-full.yaml", "trainer-full"),
     "trainer-typed": example("instance-full.yaml", "trainer-typed"),
     "shared-gateway": example("cluster-provider.yaml", "shared-gateway"),
+    "trainer-anywhere": example("placements.yaml", "trainer-anywhere"),
     "trainer-ec2": example("ec2-instance.yaml", "trainer-ec2"),
     "shared-ec2": example("ec2-cluster-provider.yaml", "shared-ec2"),
     "trainer-skypilot": example("skypilot-instance.yaml", "trainer-skypilot"),

@@ -28,6 +28,7 @@ FINAL = (
     machine_spec.MACHINE_IS_FINAL,
     instance_spec.BOOTSTRAP_IS_FINAL,
     instance_spec.TAGS_ARE_FINAL,
+    instance_spec.PLACEMENTS_ARE_FINAL,
     provider_spec.TYPE_IS_FINAL,
     provider_spec.ENDPOINT_IS_FINAL,
     ec2_spec.REGION_IS_FINAL,
@@ -358,6 +359,43 @@ EC2_CASES = (
     ),
 )
 CASES += EC2_CASES
+ANYWHERE = "trainer-anywhere"
+CASES += (
+    Case(
+        "spec",
+        FULL,
+        {},
+        {"spec.placements": [{"providerRef": {"name": "a"}}]},
+        invalid("spec", "", instance_spec.ONE_OR_SEVERAL),
+    ),
+    Case("spec", ANYWHERE, {}, {"spec.placements": MISSING}, invalid("spec", "", instance_spec.ONE_OR_SEVERAL)),
+    text(
+        "spec.placements[].providerRef.name",
+        ANYWHERE,
+        "spec.placements.0.providerRef.name",
+        "gateway",
+        "Gateway",
+        NAME,
+    ),
+)
+
+
+def placed(case: Case) -> Case | None:
+    """Return the case about the same word of a placement, where placements have it."""
+    words = {"spec.machine.disk": 2, "spec.machine.ec2": 2, "spec.machine.gateway": 0}
+    number = next((number for word, number in words.items() if f"{case.at}.".startswith(f"{word}.")), None)
+    if number is None:
+        return None
+
+    def moved(changes: Changes) -> Changes:
+        return {way.replace("spec.machine.", f"spec.placements.{number}."): value for way, value in changes.items()}
+
+    at = case.at.replace("spec.machine.", "spec.placements[].")
+    sentence = case.sentence.replace("spec.machine.", f"spec.placements[{number}].")
+    return Case(at, ANYWHERE, moved(case.good), moved(case.bad), sentence)
+
+
+CASES += tuple(found for case in CASES if (found := placed(case)) is not None)
 
 CLOUD = "must be SkyPilot's word for a cloud in lower case, such as aws"
 SKY_BLOCK = {"endpoint": "https://skypilot.example", "credentialsSecretRef": {"name": "skypilot", "key": "token"}}
@@ -390,6 +428,7 @@ SKY_CASES = (
     text("spec.machine.skypilot.cloud", SKY_MACHINE, "spec.machine.skypilot.cloud", "", "aws/us-east-1", CLOUD),
 )
 CASES += SKY_CASES
+
 
 PORT = "must be a port from 1 to 65535 with /tcp or /http, such as 22/tcp"
 PATH = "must be a path inside the container that begins with '/', such as /workspace"
@@ -502,6 +541,10 @@ CHANGES = (
     final("spec.runpod.endpoint", RUNPOD, {"spec.runpod.endpoint": "https://a"}, provider_spec.ENDPOINT_IS_FINAL),
     final("spec.machine.runpod", POD, {"spec.machine.runpod.args": "other"}, MACHINE),
     final("spec.machine.runpod", TYPED, {"spec.machine.runpod": {}}, MACHINE),
+    final("spec.providerRef", FULL, {"spec.providerRef": MISSING}, instance_spec.PROVIDER_IS_FINAL),
+    final("spec.placements", ANYWHERE, {"spec.placements.0.purchase": "OnDemand"}, instance_spec.PLACEMENTS_ARE_FINAL),
+    final("spec.placements", ANYWHERE, {"spec.placements.1.region": "a"}, instance_spec.PLACEMENTS_ARE_FINAL),
+    final("spec.placements", ANYWHERE, {"spec.placements": MISSING}, instance_spec.PROVIDER_IS_FINAL),
 )
 
 

@@ -34,14 +34,16 @@ from gpuwright.instance.actions import (
     Wait,
 )
 from gpuwright.instance.observation import Observation
+from gpuwright.instance.observer import absence_counts
 from gpuwright.instance.report import status_of
 from gpuwright.instance.rules import decide as rules
 from gpuwright.instance.rules.launch import retry_delay
+from gpuwright.instance.rules.placement import put_aside
 from gpuwright.instance.witness import Armed, Witness
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Blind, NeverSent, NotCommitted, ProviderError, Throttled, Unknown
 from gpuwright.model.machine import Absent, MachineState
-from gpuwright.model.memory import Launch, Memory
+from gpuwright.model.memory import Launch, Memory, ProviderRef
 from gpuwright.model.provider_view import SEND_WINDOW_SECONDS
 
 TICK = 0.01  # seconds that an effect takes
@@ -140,13 +142,13 @@ def _begins(world: World, who: str, seen: Observation, action: Action) -> World:
             return _does(world, who, Writing(seen.instance.body, status_of(after, action), action, armed))
         case Send():
             return _does(_knows(world, who, left=_send_of(seen)), who, Leaving(seen, action))
-        case LookAt(name=name):
-            return _looks(world, who, seen, name)
-        case Terminate(name=name):
-            return _terminates(world, who, name)
-        case AskList():
-            world = world.lists(who)
-            answered = world.operators[who].listed == world.now and not (world.far.blind or world.far.blind_lists)
+        case LookAt(provider=provider, name=name):
+            return _looks(world, who, seen, provider, name)
+        case Terminate(provider=provider, name=name):
+            return _terminates(world, who, provider, name)
+        case AskList(provider=provider):
+            world, side = world.lists(who), world.side(provider)
+            answered = world.operators[who].listed == world.now and not (side.blind or side.blind_lists)
             return world if answered else _rests(world, who)
         case _:
             return _touches(world, who, seen, action)
@@ -156,8 +158,9 @@ def _touches(world: World, who: str, seen: Observation, action: Action) -> World
     match action:
         case ReadLive():
             return _reads_live(_knows(world, who, armed=_window(world, seen.memory, Arms.DESTRUCTION)), who)
-        case EnterLedger(machine_id=machine_id):
-            return replace(_knows(world, who, ledger_written=True), ledger=(*world.ledger, machine_id))
+        case EnterLedger(provider=provider, machine_id=machine_id):
+            ledgers = seen.witness.ledgers | {provider}
+            return replace(_knows(world, who, ledgers=ledgers), ledger=(*world.ledger, machine_id))
         case AddFinalizer() | RemoveFinalizer():
             if not world.refuses(seen.instance.body):
                 proofs = (action.proof,) if isinstance(action, RemoveFinalizer) else ()
@@ -238,22 +241,25 @@ def _is_told(world: World, who: str, writing: Writing) -> World:
     if not writing.action.fresh_burst:
         return world
     launch = writing.action.memory.launch
-    return _knows(world, who, burst_from=launch.attempt if launch else 0, not_before=0.0, power_refused="")
+    attempt = launch.attempt if launch else 0
+    return _knows(world, who, burst_from=attempt, not_before=0.0, power_refused="", aside={})
 
 
 def _leaves(world: World, who: str, leaving: Leaving) -> World:
     if not _is_open(world, who, destructive=False):
         return _is_answered(world, who, leaving.seen, NeverSent("the send window was over"))
     fate, *rest = world.fates or (CREATED,)
-    request = leaving.action.request
-    far, answer = world.far.create(world.now, request, fate)
-    world = replace(world.at(far), fates=tuple(rest), sent=(*world.sent, request.name))
+    request, provider = leaving.action.request, leaving.action.provider
+    side, answer = world.side(provider).create(world.now, request, fate)
+    world = replace(world.after_call(side), fates=tuple(rest), sent=(*world.sent, request.name))
+    world = replace(world, asked=(*world.asked, provider.name))
     return _is_answered(world, who, leaving.seen, answer).passes(TICK)
 
 
 def _is_answered(world: World, who: str, seen: Observation, answer: Created | ProviderError) -> World:
     world = _knows(world, who, armed=None)
     if isinstance(answer, Created):
+        world = _knows(world, who, aside={})
         world = _knows(world, who, answered_send=_send_of(seen), answered_at=world.monotonic(who))
         return _does(world, who, Answered(seen, sending._committed(seen, answer), answer))
     memory = sending._outcome(seen, answer)
@@ -263,6 +269,10 @@ def _is_answered(world: World, who: str, seen: Observation, answer: Created | Pr
 
 
 def _plans_retry(world: World, who: str, seen: Observation, launch: Launch, error: ProviderError) -> World:
+    put_off = put_aside(seen, launch, error, world.monotonic(who))
+    if put_off:
+        aside, now = {**seen.witness.aside, **put_off}, world.monotonic(who)
+        return _knows(world, who, aside=aside, burst_from=launch.attempt, not_before=now)
     match error:
         case NotCommitted():
             wait = retry_delay(seen, launch)
@@ -281,44 +291,45 @@ def _records(world: World, who: str, answered: Answered) -> World:
     world = _does(world, who, None)
     same = stored is not None and stored["metadata"]["uid"] == answered.seen.instance.owner.uid
     if stored is None or not same or launch is None or launch.send != _send_of(answered.seen):
-        return _reads_live(_gives_up(world, answered.created) if answered.created else world, who)
+        provider = answered.seen.ref
+        return _reads_live(_gives_up(world, provider, answered.created) if answered.created else world, who)
     after = replace(answered.seen, instance=replace(answered.seen.instance, body=stored, memory=answered.memory))
     status = status_of(after, Wait(Reason.WORKING, "answered"))
     return _reads_live(world.patched(stored, status), who).passes(TICK)
 
 
-def _gives_up(world: World, created: Created) -> World:
+def _gives_up(world: World, provider: ProviderRef, created: Created) -> World:
     world = replace(world, ledger=(*world.ledger, created.machine.id))
     try:
-        far, _answer = world.far.delete(world.now, created.machine.name)
+        side, _answer = world.side(provider).delete(world.now, created.machine.name)
     except Unknown:
         return world
-    return world.at(far)
+    return world.after_call(side)
 
 
-def _looks(world: World, who: str, seen: Observation, name: str) -> World:
+def _looks(world: World, who: str, seen: Observation, provider: ProviderRef, name: str) -> World:
     if not world.far.reads:
-        return _looks_by_delete(world, who, name)
+        return _looks_by_delete(world, who, provider, name)
     try:
-        sighting = world.far.look(world.now, name)
+        sighting = world.side(provider).look(world.now, name)
     except Blind:
         return _rests(world, who)
-    counts = seen.memory.machine_id not in world.operators[who].absence.missing
+    counts = absence_counts(seen.memory, seen.providers[provider])
     began = world.monotonic(who)
     return world.operator(
         who, witness=seen.witness.after_look(name, began, sighting, seen.instance.owner.uid, counts=counts)
     )
 
 
-def _looks_by_delete(world: World, who: str, name: str) -> World:
+def _looks_by_delete(world: World, who: str, provider: ProviderRef, name: str) -> World:
     """Without reads a look is a DELETE: accepted means that something is still there."""
     world = _reads_live(world, who)
     began = world.monotonic(who)
     try:
-        far, answer = world.far.delete(world.now, name)
+        side, answer = world.side(provider).delete(world.now, name)
     except Unknown:
         return _rests(world, who)
-    world = world.at(far)
+    world = world.after_call(side)
     if answer is Deletion.ACCEPTED:
         return _rests(world, who)
     witness = world.operators[who].witness or Witness(first_seen=began)
@@ -327,19 +338,19 @@ def _looks_by_delete(world: World, who: str, name: str) -> World:
     )
 
 
-def _terminates(world: World, who: str, name: str) -> World:
+def _terminates(world: World, who: str, provider: ProviderRef, name: str) -> World:
     witness = world.operators[who].witness or Witness(first_seen=world.monotonic(who))
     now = world.monotonic(who)
     world = _knows(world, who, terminate_tried={**witness.terminate_tried, name: now}, tries=witness.tries + 1)
     if not _is_open(world, who, destructive=True):
         return _knows(world, who, armed=None)
     try:
-        far, answer = world.far.delete(world.now, name)
+        side, answer = world.side(provider).delete(world.now, name)
     except Unknown:
         return world
     if answer is Deletion.ACCEPTED:
         world = _knows(world, who, terminated={**witness.terminated, name: now}, tries=0)
-    return world.at(far)
+    return world.after_call(side)
 
 
 def _powers(world: World, who: str, seen: Observation, *, on: bool) -> World:

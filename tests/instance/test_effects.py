@@ -54,7 +54,7 @@ async def test_a_list_is_asked_for_once() -> None:
 async def test_what_is_entered_in_the_ledger_is_remembered_as_written() -> None:
     stage = await a_running_stage()
     _delay, knows = await act(stage, EnterLedger(REF, (N,), "i-1", retained=True))
-    assert knows.ledger_written
+    assert REF in knows.ledgers
     assert [(entry.machine_id, entry.retained) for entry in stage.desk.ledger] == [("i-1", True)]
 
 
@@ -63,7 +63,7 @@ async def test_a_ledger_that_is_full_is_told_in_the_condition_and_tried_again() 
     stage.delete()
     stage.desk.full = True
     delay, knows = await act(stage, ReadLive(), EnterLedger(REF, (N,), "i-1", retained=True))
-    assert (delay, knows.ledger_written) == (60.0, False)
+    assert (delay, knows.ledgers) == (60.0, frozenset())
     assert stage.body is not None
     told = {found["type"]: (found["reason"], found["message"]) for found in stage.body["status"]["conditions"]}
     assert told["Deleting"] == ("LedgerFull", "no room: remove some")

@@ -10,6 +10,7 @@ from tests.builders import (
     N_G2,
     N_R2,
     OWNER,
+    REF,
     SETTLE,
     N,
     a_hindrance,
@@ -138,8 +139,8 @@ def test_a_machine_that_lost_its_labels_is_terminated_with_its_object() -> None:
 
 
 def test_one_cached_list_that_is_handed_out_twice_is_one_look() -> None:
-    witness = Witness(first_seen=0).after_list(10, {}, [N], counts=True)
-    assert witness.after_list(10, {}, [N], counts=True).trail(N).absences == witness.trail(N).absences
+    witness = Witness(first_seen=0).after_list(REF, 10, {}, [N], counts=True)
+    assert witness.after_list(REF, 10, {}, [N], counts=True).trail(N).absences == witness.trail(N).absences
 
 
 def test_a_list_that_misses_a_mass_of_machines_proves_nothing() -> None:

@@ -16,6 +16,7 @@ from tests.builders import (
     PLACE,
     POLL,
     PROCESS,
+    REF,
     SETTLE,
     WALL,
     F,
@@ -153,7 +154,7 @@ class Chance(Random):
             tries=self.randint(0, 3),
             not_before=self.choice([0.0, NOW + 100]),
             residue_since={name: self.moment() for name in self.some()},
-            ledger_written=self.random() < 0.5,
+            ledgers=frozenset({REF}) if self.random() < 0.5 else frozenset(),
         )
 
     def view(self) -> ProviderView:

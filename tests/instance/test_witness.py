@@ -10,6 +10,7 @@ from tests.builders import (
     N_R2,
     NOW,
     OWNER,
+    REF,
     N,
     a_launch,
     a_machine,
@@ -151,16 +152,16 @@ class TestAfterLook:
 
 class TestAfterList:
     def test_shows_and_misses_names(self) -> None:
-        after = FRESH.after_list(NOW, {N: a_machine()}, [N, N_R2], counts=True)
+        after = FRESH.after_list(REF, NOW, {N: a_machine()}, [N, N_R2], counts=True)
         assert after.trail(N) == shown(began=NOW)
         assert after.trail(N_R2) == absent(NOW, direct=False)
 
     def test_misses_nothing_while_absence_proves_nothing(self) -> None:
-        after = FRESH.after_list(NOW, {}, [N], counts=False)
+        after = FRESH.after_list(REF, NOW, {}, [N], counts=False)
         assert after.trail(N) == Trail()
 
     def test_shows_what_it_shows_even_while_absence_proves_nothing(self) -> None:
-        assert FRESH.after_list(NOW, {N: a_machine()}, [N], counts=False).trail(N) == shown(began=NOW)
+        assert FRESH.after_list(REF, NOW, {N: a_machine()}, [N], counts=False).trail(N) == shown(began=NOW)
 
     @pytest.mark.parametrize(
         ("began", "counts"),
@@ -171,8 +172,8 @@ class TestAfterList:
         ],
     )
     def test_a_cached_list_is_one_look(self, began: float, counts: bool) -> None:
-        before = FRESH.after_list(NOW, {}, [N], counts=True)
-        assert (before.after_list(began, {}, [N], counts=True) != before) is counts
+        before = FRESH.after_list(REF, NOW, {}, [N], counts=True)
+        assert (before.after_list(REF, began, {}, [N], counts=True) != before) is counts
 
 
 class TestSighted:

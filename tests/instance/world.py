@@ -1,4 +1,5 @@
-"""A small world in virtual time: one object in an API server, one provider, operators that crash, sleep and lag.
+"""A small world in virtual time: one object in an API server, one provider or two, operators that crash, sleep and
+lag.
 
 A World is frozen; each method returns the world after something happened that no operator did. What operators do is in
 course.py.
@@ -10,19 +11,31 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from tests.builders import BLIND_CAPABILITIES, CAPABILITIES, OWNER, PROVIDER_SPEC, REF, WALL, a_provider_spec, a_spec
+from tests.builders import (
+    BLIND_CAPABILITIES,
+    CAPABILITIES,
+    OWNER,
+    PLACE_B,
+    PROVIDER_SPEC,
+    REF,
+    REF_B,
+    TWO_PLACEMENTS,
+    WALL,
+    a_provider_spec,
+    a_spec,
+)
 from tests.instance.far_side import FarSide, Fate
 
 from gpuwright.adapters.contract import Created
 from gpuwright.instance.actions import Record, Send
 from gpuwright.instance.observation import Instance, Observation
-from gpuwright.instance.observer import _shown, _untagged
+from gpuwright.instance.observer import _shown, _untagged, absence_counts, visible_seconds
 from gpuwright.instance.witness import Armed, Witness
 from gpuwright.kube.merge_patch import merge_patch
 from gpuwright.model.errors import Blind
 from gpuwright.model.instance_spec import InstanceSpec
 from gpuwright.model.machine import Machine, MachineState, Snapshot
-from gpuwright.model.memory import Memory, parse_memory
+from gpuwright.model.memory import Memory, ProviderRef, parse_memory
 from gpuwright.model.names import FINALIZER_MACHINE, Owner, owner_labels
 from gpuwright.model.provider_spec import ProviderSpec
 from gpuwright.model.provider_view import Hindrance, ProviderView, Room, longest_unsettled
@@ -77,6 +90,7 @@ class Operator:
     witness: Witness | None = None
     knows: str = OWNER.uid  # the uid of the object that the witness is about
     snapshot: Snapshot | None = None
+    snapshot_b: Snapshot | None = None  # of the second provider, where there is one
     listed: float = -NEVER
     absence: MassAbsence = field(default_factory=MassAbsence)
     doing: Doing | None = None
@@ -130,10 +144,13 @@ class World:
     operators: Mapping[str, Operator] = field(default_factory=lambda: {"A": Operator("A1", new_body())})
     provider: ProviderSpec = PROVIDER_SPEC
     hindrance: Hindrance | None = None
+    hindrance_b: Hindrance | None = None  # of the second provider, which always tells the truth
+    two: bool = False  # its machine may come from two providers; see with_two_placements
     guarded: bool = True  # writes carry the resourceVersion that they were decided on
     neighbours: int = 0  # machines of other objects at the same provider, all on record
     secret: str = "1"  # the version of the Secret that the request takes from
     sent: tuple[str, ...] = ()  # names, in the order in which their creates left
+    asked: tuple[str, ...] = ()  # providers, in the same order
     ledger: tuple[str, ...] = ()  # ids that were let go without proof, or kept
     proofs: tuple[str, ...] = ()  # why finalizers went
     most: int = 0  # the most machines of our object that ever billed at once
@@ -142,6 +159,18 @@ class World:
     def memory(self) -> Memory:
         """Return what is on record."""
         return memory_of((self.stored or {}).get("status") or {})
+
+    def side(self, ref: ProviderRef) -> FarSide:
+        """Return the far side as one provider shows it. Both have one truth; the second one's place is another."""
+        if ref == REF:
+            return self.far
+        return replace(self.far, place=PLACE_B, blind=False, blind_lists=False, empty_lists=False, empty_looks=False)
+
+    def after_call(self, side: FarSide) -> "World":
+        """Return the world after a call that left this far side, whichever provider it went to."""
+        if (side.vms, side.flights, side.held) == (self.far.vms, self.far.flights, self.far.held):
+            return self
+        return self.at(replace(self.far, vms=side.vms, flights=side.flights, held=side.held))
 
     @property
     def alive(self) -> tuple[str, ...]:
@@ -275,15 +304,16 @@ class World:
         op = self.operators[who]
         if op.cached is None:
             return None
-        instance, view, now = _instance(op.cached), self.view(who), self.monotonic(who)
+        instance, now = _instance(op.cached), self.monotonic(who)
+        views = {REF: self.view(who), **({REF_B: self.view_b(who)} if self.two else {})}
         spec = instance.spec
         witness = op.witness if op.knows == instance.owner.uid else None
         return Observation(
             now=now,
             wall=WALL + self.now,
             instance=instance,
-            witness=_witnessed(witness or Witness(first_seen=now), instance, view, now),
-            providers={view.ref: view},
+            witness=_witnessed(witness or Witness(first_seen=now), instance, views, now),
+            providers=views,
             missing={},
             wishes=Wishes(machine=spec.machine, secret_versions={"TOKEN": self.secret}) if spec else None,
             process=op.process,
@@ -308,8 +338,21 @@ class World:
             mass_absent=op.absence.missing,
         )
 
+    def view_b(self, who: str) -> ProviderView:
+        """Return the second provider as this operator knows it."""
+        first = self.view(who)
+        op = self.operators[who]
+        second = replace(first, ref=REF_B, place=PLACE_B, hindrance=self.hindrance_b, reachable=True)
+        return replace(second, snapshot=op.snapshot_b, mass_absent=frozenset())
+
     def lists(self, who: str) -> "World":
         """Return the world after the operator's provider side has listed."""
+        if self.two:
+            listed = Snapshot.of(self.monotonic(who), self.side(REF_B).machines(self.now)) if self.far.reads else None
+            return self.operator(who, snapshot_b=listed)._lists_first(who)
+        return self._lists_first(who)
+
+    def _lists_first(self, who: str) -> "World":
         began, op = self.monotonic(who), self.operators[who]
         try:
             machines = (*self.far.machines(self.now), *self._neighbours())
@@ -333,8 +376,15 @@ class World:
         index = InstanceIndex()
         index.update(KEY, self.stored)
         holdings = [holding for holding in [index.get(KEY)] if holding]
-        due, fresh = expected_in_lists(holdings, WALL + self.now, longest_unsettled(self.provider))
+        here = REF.key(KEY.namespace)
+        due, fresh = expected_in_lists(holdings, here, WALL + self.now, longest_unsettled(self.provider))
         return due | {f"i-n{i}" for i in range(self.neighbours)}, fresh
+
+
+def with_two_placements(spec: Mapping[str, Any] | None = None, **world: Any) -> World:
+    """Return the world of an object whose machine may come from two providers."""
+    body = new_body(**TWO_PLACEMENTS, **(spec or {}))
+    return World(stored=body, operators={"A": Operator("A1", body)}, two=True, **world)
 
 
 _INSTANCES: dict[int, tuple[Body, Instance]] = {}
@@ -368,17 +418,19 @@ def _parsed_instance(body: Body) -> Instance:
     )
 
 
-def _witnessed(witness: Witness, instance: Instance, view: ProviderView, now: float) -> Witness:
+def _witnessed(witness: Witness, instance: Instance, views: Mapping[ProviderRef, ProviderView], now: float) -> Witness:
     memory = instance.memory
-    witness = witness.sighted(memory.launch, now, view.visible_seconds)
+    witness = witness.sighted(memory.launch, now, visible_seconds(views, memory.launch))
     residue = {entry.name: witness.residue_since.get(entry.name, now) for entry in memory.residue}
     if residue != witness.residue_since:
         witness = replace(witness, residue_since=residue)
-    if view.snapshot is None:
-        return witness
-    shown = _shown(instance, view)
-    names = [name for name in memory.names if name in shown or not _untagged(instance, name)]
-    return witness.after_list(view.snapshot.began, shown, names, counts=memory.machine_id not in view.mass_absent)
+    for view in views.values():
+        if view.snapshot is not None:
+            shown = _shown(instance, view)
+            names = [name for name in memory.names_at(view.ref) if name in shown or not _untagged(instance, name)]
+            counts = absence_counts(memory, view)
+            witness = witness.after_list(view.ref, view.snapshot.began, shown, names, counts=counts)
+    return witness
 
 
 def _merged(target: Body, change: Body) -> Body:

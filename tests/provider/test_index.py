@@ -108,7 +108,7 @@ class TestWhatListsMustShow:
         deleted = {"deletionTimestamp": "2026-11-22T10:00:00Z"} if launch.pop("deleted", False) else {}
         intended = datetime.fromtimestamp(self.NOW - age, UTC).isoformat()
         status = {"launch": a_launch(intendedTime=intended, **launch), "machine": {"id": "i-1"}}
-        return expected_in_lists([holding_of(status, **deleted)], self.NOW, settle_seconds=60.0)
+        return expected_in_lists([holding_of(status, **deleted)], GATEWAY, self.NOW, settle_seconds=60.0)
 
     @pytest.mark.parametrize(
         ("launch", "due"),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from gpuwright.adapters.contract import Deletion
 from gpuwright.adapters.desk import ProviderDesk
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.observer import Observer, is_taken_over
+from gpuwright.instance.observer import Observer, absence_counts, is_taken_over
 from gpuwright.instance.window import SendWindow
 from gpuwright.instance.witness import Witness
 from gpuwright.model.clock import Clock
@@ -41,7 +41,7 @@ class ProviderCalls:
         except Blind:
             pace = float(view.spec.poll.period_seconds) if view else BLIND_PAUSE_SECONDS
             return min(BLIND_PAUSE_SECONDS, pace)
-        counts = view is None or (view.absence_counts and seen.memory.machine_id not in view.mass_absent)
+        counts = view is None or absence_counts(seen.memory, view)
         witness = self._observer.witness(seen.instance)
         uid = _wanted_owner(seen, sighting)
         self._observer.remember(seen.instance, witness.after_look(name, began, sighting, uid, counts=counts))

@@ -27,7 +27,7 @@ from gpuwright.instance.actions import (
 )
 from gpuwright.instance.calls import ProviderCalls
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.observer import Observer
+from gpuwright.instance.observer import Observer, visible_seconds
 from gpuwright.instance.report import status_of
 from gpuwright.instance.rules.decide import decide
 from gpuwright.instance.sending import Sending
@@ -137,8 +137,8 @@ class Effects:
             self._desk.release(ref, key)
 
     async def _record(self, seen: Observation, action: Record) -> float | None:
-        key = seen.instance.key
-        if action.arms is Arms.SEND and not self._hold_slot(seen, key):
+        key, launch = seen.instance.key, action.memory.launch
+        if action.arms is Arms.SEND and launch is not None and not self._hold_slot(launch.provider, key):
             return 1.0
         if action.arms is Arms.NOTHING:
             armed = None
@@ -151,7 +151,7 @@ class Effects:
         witness = replace(self._observer.witness(seen.instance), armed=armed, tries=0)
         if action.fresh_burst:
             attempt = seen.launch.attempt if seen.launch else 0
-            witness = replace(witness, burst_from=attempt, not_before=0.0, power_refused="")
+            witness = replace(witness, burst_from=attempt, not_before=0.0, power_refused="", aside={})
         self._observer.remember(seen.instance, witness)
         self._tell(seen, action)
         return None
@@ -164,19 +164,21 @@ class Effects:
             await self._writer.announce(seen, self._status_after(seen, action, armed))
         return armed
 
-    def _hold_slot(self, seen: Observation, key: Key) -> bool:
-        if key in self._reserved:
+    def _hold_slot(self, provider: ProviderRef, key: Key) -> bool:
+        if self._reserved.get(key) == provider:
             return True
-        if not self._desk.reserve(seen.ref, key):
+        self.release(key)  # that of the placement which was asked before, in the same pass
+        if not self._desk.reserve(provider, key):
             return False
-        self._reserved[key] = seen.ref
+        self._reserved[key] = provider
         return True
 
     def _status_after(self, seen: Observation, action: Record, armed: Armed | None) -> dict[str, Any]:
         """Return the status with the new memory, described as the next decision will see it."""
-        witness = replace(seen.witness, armed=armed).sighted(action.memory.launch, seen.now, _visible(seen))
+        visible = visible_seconds(seen.providers, action.memory.launch)
+        witness = replace(seen.witness, armed=armed).sighted(action.memory.launch, seen.now, visible)
         if action.fresh_burst:
-            witness = replace(witness, not_before=0.0, power_refused="")
+            witness = replace(witness, not_before=0.0, power_refused="", aside={})
         after = replace(seen, instance=replace(seen.instance, memory=action.memory), witness=witness)
         return status_of(after, decide(after))
 
@@ -221,7 +223,7 @@ class Effects:
             names=action.names,
             machine_id=action.machine_id,
             owner=seen.instance.owner,
-            place=seen.launch.place if seen.launch else "",
+            place=seen.memory.place_at(action.provider),
             reason=seen.instance.forget,
             retained=action.retained,
         )
@@ -230,8 +232,8 @@ class Effects:
         except LedgerFull as error:
             await self._writer.publish(seen, status_of(seen, Wait(Reason.LEDGER_FULL, str(error))))
             return LEDGER_FULL_SECONDS
-        witness = replace(self._observer.witness(seen.instance), ledger_written=True)
-        self._observer.remember(seen.instance, witness)
+        witness = self._observer.witness(seen.instance)
+        self._observer.remember(seen.instance, replace(witness, ledgers=witness.ledgers | {action.provider}))
         return None
 
     async def _finalizers(self, seen: Observation, *, add: bool) -> Mapping[str, Any]:
@@ -253,10 +255,6 @@ class Effects:
         if action.event is EventReason.FORGOTTEN:
             self._metrics.forgotten.labels(_provider_label(seen, seen.ref)).inc()
         self.event(seen, action.event, action.proof)
-
-
-def _visible(seen: Observation) -> float:
-    return max((view.visible_seconds for view in seen.providers.values()), default=0.0)
 
 
 def _provider_label(seen: Observation, ref: ProviderRef) -> str:

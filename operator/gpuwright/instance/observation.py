@@ -1,7 +1,7 @@
 """All that one decision may look at, `now` included. Frozen: deciding twice on it gives the same answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gpuwright.instance.witness import Trail, Witness
@@ -16,6 +16,7 @@ from gpuwright.model.names import (
     Owner,
     machine_place,
 )
+from gpuwright.model.placement_spec import Offer
 from gpuwright.model.provider_view import Hindrance, ProviderView
 from gpuwright.model.request import Wishes
 from gpuwright.model.resources import Key
@@ -101,18 +102,42 @@ class Observation:
 
     @property
     def known_wishes(self) -> Wishes:
-        """Return what the spec asks for. Raises ValueError where it is not known: held_back must have said so."""
-        if self.wishes is None or isinstance(self.wishes, Unmet):
+        """Return what the spec asks for where the launch is. Raises ValueError where it is not known: held_back must
+        have said so.
+        """
+        wishes = self.wishes_at(self.placement)
+        if wishes is None or isinstance(wishes, Unmet):
             raise ValueError("what the spec asks for is not known")
-        return self.wishes
+        return wishes
+
+    def wishes_at(self, placement: int) -> Wishes | Unmet | None:
+        """Return what the spec asks for at one of its placements; None where that is not known."""
+        wishes, offer = self.wishes, self.offer(placement)
+        if wishes is None or isinstance(wishes, Unmet):
+            return wishes
+        return None if offer is None else replace(wishes, machine=offer.machine(wishes.machine))
+
+    @property
+    def placement(self) -> int:
+        """Return at which of the placements the launch is; the first where there is none."""
+        return self.launch.placement if self.launch is not None else 0
+
+    def offer(self, placement: int) -> Offer | None:
+        """Return one of the placements; None where the spec has none at this position, or cannot be parsed."""
+        offers = self.instance.spec.offers if self.instance.spec is not None else ()
+        return offers[placement] if placement < len(offers) else None
+
+    @property
+    def several(self) -> bool:
+        """Return whether there is more than one place to ask."""
+        return self.instance.spec is not None and len(self.instance.spec.offers) > 1
 
     @property
     def ref(self) -> ProviderRef:
-        """Return where the machine is, or else is to be."""
+        """Return where the machine is, or else is to be looked for first."""
         if self.launch is not None:
             return self.launch.provider
-        wanted = self.spec.provider_ref
-        return ProviderRef(str(wanted.kind), wanted.name)
+        return self.spec.offers[0].ref
 
     @property
     def provider(self) -> ProviderView | None:
@@ -120,14 +145,39 @@ class Observation:
         return self.providers.get(self.ref)
 
     @property
+    def others(self) -> tuple[ProviderView, ...]:
+        """Return the other providers of the placements and of what is on record, as far as they are there."""
+        return tuple(view for view in self.providers.values() if view.ref != self.ref)
+
+    @property
     def place(self) -> str:
-        """Return the place where a machine of this spec is recorded, as its provider shows itself now."""
-        if self.provider is None:
-            return ""
+        """Return the place where the launch's machine is recorded, as its provider shows itself now."""
+        return self.place_at(self.placement, self.provider) if self.provider is not None else ""
+
+    def place_at(self, placement: int, provider: ProviderView) -> str:
+        """Return the place of a machine of one placement, as its provider shows itself now; empty where the spec has no
+        such placement.
+        """
         if self.instance.spec is None:
-            return self.launch.place if self.launch else self.provider.place
-        machine = self.instance.spec.machine
-        return machine_place(self.provider.place, machine.region, machine.zone)
+            return self.launch.place if self.launch else provider.place
+        offer = self.offer(placement)
+        if offer is None:
+            return ""
+        machine = offer.machine(self.instance.spec.machine)
+        return machine_place(provider.place, machine.region, machine.zone)
+
+    def home(self, name: str) -> ProviderRef:
+        """Return at which provider a name is: where it was tried, or else where a list shows it."""
+        if self.launch is not None and name == self.launch.name:
+            return self.launch.provider
+        for entry in self.memory.residue:
+            if entry.name == name:
+                return entry.provider
+        uid = self.instance.owner.uid
+        for view in self.providers.values():
+            if view.snapshot is not None and any(m.name == name for m in view.snapshot.by_owner.get(uid, ())):
+                return view.ref
+        return self.ref
 
     @property
     def wants_running(self) -> bool:

@@ -16,7 +16,7 @@ from gpuwright.model.api_base import sentences
 from gpuwright.model.clock import Clock
 from gpuwright.model.instance_spec import InstanceSpec
 from gpuwright.model.machine import Machine
-from gpuwright.model.memory import Memory, Outcome, ProviderRef, parse_memory
+from gpuwright.model.memory import Launch, Memory, Outcome, ProviderRef, parse_memory
 from gpuwright.model.names import FINALIZER_MACHINE, Owner
 from gpuwright.model.provider_view import Hindrance, ProviderView
 from gpuwright.model.request import Wishes
@@ -153,17 +153,16 @@ class Observer:
         """Return the witness brought up to what the record and the newest lists say."""
         witness = self.witness(instance)
         memory = instance.memory
-        visible = max((view.visible_seconds for view in providers.values()), default=0.0)
-        witness = witness.sighted(memory.launch, now, visible)
+        witness = witness.sighted(memory.launch, now, visible_seconds(providers, memory.launch))
         residue = {entry.name: witness.residue_since.get(entry.name, now) for entry in memory.residue}
         if residue != witness.residue_since:
             witness = replace(witness, residue_since=residue)
         for view in providers.values():
             if view.snapshot is not None:
                 shown = _shown(instance, view)
-                names = [name for name in memory.names if name in shown or not _untagged(instance, name)]
-                counts = view.absence_counts and memory.machine_id not in view.mass_absent
-                witness = witness.after_list(view.snapshot.began, shown, names, counts=counts)
+                names = [n for n in memory.names_at(view.ref) if n in shown or not _untagged(instance, n)]
+                counts = absence_counts(memory, view)
+                witness = witness.after_list(view.ref, view.snapshot.began, shown, names, counts=counts)
         return witness
 
     def _other_owner_alive(self, instance: Instance, providers: Mapping[ProviderRef, ProviderView]) -> bool:
@@ -211,14 +210,25 @@ def _may_send(instance: Instance) -> bool:
     return launch is None or launch.outcome is not Outcome.COMMITTED or launch.ends is not None
 
 
-def _refs(instance: Instance) -> set[ProviderRef]:
-    refs = {entry.provider for entry in instance.memory.residue}
-    if instance.memory.launch is not None:
-        refs.add(instance.memory.launch.provider)
-    if instance.spec is not None:
-        wanted = instance.spec.provider_ref
-        refs.add(ProviderRef(str(wanted.kind), wanted.name))
-    return refs
+def _refs(instance: Instance) -> tuple[ProviderRef, ...]:
+    """Return every provider that matters: where the launch is, where names were tried, and those of the spec."""
+    refs = [instance.memory.launch.provider] if instance.memory.launch is not None else []
+    refs += [entry.provider for entry in instance.memory.residue]
+    refs += [offer.ref for offer in instance.spec.offers] if instance.spec is not None else []
+    return tuple(dict.fromkeys(refs))
+
+
+def visible_seconds(providers: Mapping[ProviderRef, ProviderView], launch: Launch | None) -> float:
+    """Return for how long the launch's provider has answered us; before there is a launch, the one that did longest."""
+    if launch is not None and launch.provider in providers:
+        return providers[launch.provider].visible_seconds
+    return max((view.visible_seconds for view in providers.values()), default=0.0)
+
+
+def absence_counts(memory: Memory, view: ProviderView) -> bool:
+    """Return whether it proves anything at the moment that this provider does not show a name of ours."""
+    is_here = memory.launch is None or memory.launch.provider == view.ref
+    return view.absence_counts and not (is_here and memory.machine_id in view.mass_absent)
 
 
 def _shown(instance: Instance, view: ProviderView) -> dict[str, Machine]:
@@ -227,7 +237,7 @@ def _shown(instance: Instance, view: ProviderView) -> dict[str, Machine]:
     if snapshot is None:
         return {}
     shown = {}
-    for name in memory.names:
+    for name in memory.names_at(view.ref):
         machine = snapshot.by_name.get(name)
         if machine is None and memory.launch is not None and name == memory.launch.name:
             machine = snapshot.by_id.get(memory.machine_id)

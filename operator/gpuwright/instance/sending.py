@@ -9,10 +9,11 @@ from gpuwright.adapters.contract import Created, Gate
 from gpuwright.adapters.desk import LedgerEntry, ProviderDesk
 from gpuwright.instance.actions import Send
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.observer import Observer
+from gpuwright.instance.observer import Observer, visible_seconds
 from gpuwright.instance.report import status_of
 from gpuwright.instance.rules.decide import decide
 from gpuwright.instance.rules.launch import retry_delay
+from gpuwright.instance.rules.placement import put_aside
 from gpuwright.instance.writer import StatusWriter, same_send
 from gpuwright.kube.client import ApiError
 from gpuwright.kube.events import Recorder
@@ -65,6 +66,7 @@ class Sending:
             self._plan_retry(seen, memory, error)
         self._note(seen, armed=None)
         if created is not None:
+            self._note(seen, aside={})
             self._note_machine(seen, created)
         self._count(seen, memory)
         if not await self._record(seen, memory) and created is not None:
@@ -89,6 +91,11 @@ class Sending:
         if launch is None:
             return
         now = self._clock.monotonic()
+        put_off = put_aside(seen, launch, error, now)
+        if put_off:
+            # Another placement is asked at once: what is waited for here is none of its concern.
+            self._note(seen, aside={**seen.witness.aside, **put_off}, burst_from=launch.attempt, not_before=now)
+            return
         if launch.outcome is Outcome.NOT_COMMITTED:
             # By the record, not by the error: a name that was taken before we ever sent it waits like any other.
             self._note(seen, not_before=now + retry_delay(seen, launch))
@@ -119,7 +126,8 @@ class Sending:
                 finalized=finalized,
             )
             now = self._clock.monotonic()
-            witness = self._observer.witness(seen.instance).sighted(memory.launch, now, _visible(seen))
+            visible = visible_seconds(seen.providers, memory.launch)
+            witness = self._observer.witness(seen.instance).sighted(memory.launch, now, visible)
             after = replace(seen, now=now, wall=self._clock.wall().timestamp(), instance=instance, witness=witness)
             return status_of(after, decide(after))
 
@@ -206,7 +214,3 @@ def _outcome(seen: Observation, error: ProviderError) -> Memory:
         case _:
             outcome = Outcome.UNKNOWN
     return seen.memory.with_launch(outcome=outcome, conflict=conflict, reason=str(error.reason), message=message)
-
-
-def _visible(seen: Observation) -> float:
-    return max((view.visible_seconds for view in seen.providers.values()), default=0.0)

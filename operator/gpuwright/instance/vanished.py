@@ -70,15 +70,17 @@ class Vanished:
         self._recorder.emit(body, EventReason.FORGOTTEN, note, "Warning")
         provider = memory.launch.provider.key(body["metadata"]["namespace"])
         self._metrics.forgotten.labels(str(provider)).inc()
-        self._spawn(self._enter(body, memory, memory.launch.provider))
+        for tried in dict.fromkeys((memory.launch.provider, *(entry.provider for entry in memory.residue))):
+            self._spawn(self._enter(body, memory, tried))
 
     async def _enter(self, body: Mapping[str, Any], memory: Memory, provider: ProviderRef) -> None:
         key = key_of(INSTANCES.kind, body)
+        is_home = memory.launch is not None and memory.launch.provider == provider
         entry = LedgerEntry(
-            names=memory.names,
-            machine_id=memory.machine_id,
+            names=memory.names_at(provider),
+            machine_id=memory.machine_id if is_home else "",
             owner=Owner(self._cluster, key.namespace, key.name, body["metadata"]["uid"]),
-            place=memory.launch.place if memory.launch else "",
+            place=memory.place_at(provider),
             reason="its finalizer was removed by hand",
             retained=False,
         )

@@ -7,8 +7,9 @@ missing.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from gpuwright.model.conditions import Reason
 from gpuwright.model.machine import Absent, Machine, Present, Sighting, Tombstone
-from gpuwright.model.memory import Launch
+from gpuwright.model.memory import Launch, ProviderRef
 
 KEPT_LOOKS = 24
 
@@ -96,6 +97,20 @@ class Armed:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """A placement that is not asked again before `until` (monotonic seconds), and what it answered last.
+
+    `times` in a row, so that the pause grows. `version`: of the credentials that it refused; with others it is asked.
+    """
+
+    reason: Reason
+    message: str
+    until: float
+    times: int = 1
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Witness:
     """All that this process knows of one instance beyond its status."""
 
@@ -112,9 +127,10 @@ class Witness:
     not_before: float = 0.0  # nothing is created before this
     refused_version: str = ""  # the credentials with which a create was refused
     burst_from: int = 0  # the attempt after which the present burst began
-    snapshot_began: float = -1.0
+    lists: Mapping[ProviderRef, float] = field(default_factory=dict)  # when each provider's newest list began
     residue_since: Mapping[str, float] = field(default_factory=dict)
-    ledger_written: bool = False
+    ledgers: frozenset[ProviderRef] = frozenset()  # in which it is written what is let go
+    aside: Mapping[int, Aside] = field(default_factory=dict)  # by placement, where there are several
     powered_at: float = -1e9
     powered_on: bool | None = None  # which way the newest power call went
     idle_since: float | None = None  # since when the object has only waited briefly
@@ -144,10 +160,12 @@ class Witness:
                 return self.with_trail(name, replace(seen, stranger=isinstance(sighting, Present)))
 
     def after_list(
-        self, began: float, shown: Mapping[str, Machine], names: Iterable[str], *, counts: bool
+        self, ref: ProviderRef, began: float, shown: Mapping[str, Machine], names: Iterable[str], *, counts: bool
     ) -> "Witness":
-        """Return the witness after a list; `shown` has what it showed of ours, by the name on record."""
-        if began <= self.snapshot_began:
+        """Return the witness after a provider's list; `shown` has what it showed of ours, by the name on record, and
+        `names` are those that it should show.
+        """
+        if began <= self.lists.get(ref, -1.0):
             return self
         trails = dict(self.trails)
         for name in names:
@@ -156,7 +174,7 @@ class Witness:
                 trails[name] = trail.present(began, shown[name], direct=False)
             elif counts:
                 trails[name] = trail.absent(began, direct=False)
-        return replace(self, trails=trails, snapshot_began=began)
+        return replace(self, trails=trails, lists={**self.lists, ref: began})
 
     def sighted(self, launch: Launch | None, now: float, visible: float) -> "Witness":
         """Return the witness with its first sight of this send and outcome noted."""

@@ -1,11 +1,14 @@
 """What a user asks for: ComputeInstance.spec, parsed once. The CRD is generated from these models."""
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from gpuwright.model import memory
 from gpuwright.model.api_base import (
+    RULES,
     ApiModel,
     Must,
     ObjectName,
@@ -14,9 +17,11 @@ from gpuwright.model.api_base import (
     crd,
     final_value,
     keys_at_most,
+    rule,
 )
 from gpuwright.model.bootstrap_spec import Bootstrap
 from gpuwright.model.machine_spec import MachineSpec
+from gpuwright.model.placement_spec import MAX_PLACEMENTS, Offer, Placement, ProviderKind, offer_of
 
 PROVIDER_IS_FINAL = (
     "where the machine lives cannot be changed, because a machine may already be there: "
@@ -26,17 +31,15 @@ BOOTSTRAP_IS_FINAL = (
     "what a machine was told at birth cannot be changed, added or removed: "
     "delete this ComputeInstance and create another"
 )
+PLACEMENTS_ARE_FINAL = (
+    "placements may only be added at the end, because what is on record names them by their position: keep those that "
+    "are there, or delete this ComputeInstance and create another"
+)
+ONE_OR_SEVERAL = "give exactly one of providerRef (one provider) and placements (several, tried in order)"
 TAGS_ARE_FINAL = (
     "tags are put on the machine at birth and cannot be changed, added or removed: "
     "delete this ComputeInstance and create another"
 )
-
-
-class ProviderKind(StrEnum):
-    """The two kinds of object that machines can come from."""
-
-    COMPUTE_PROVIDER = "ComputeProvider"
-    CLUSTER_COMPUTE_PROVIDER = "ClusterComputeProvider"
 
 
 class PowerState(StrEnum):
@@ -69,6 +72,10 @@ class ProviderRef(ApiModel):
         "Default: ComputeProvider.",
     )
     name: ObjectName = Field(description="Such as gateway. Name of the provider object. Required.")
+
+
+SEVERAL_STAY_SEVERAL = "has(self.placements) == has(oldSelf.placements)"
+ONLY_ADDED = f"{list(range(MAX_PLACEMENTS))}.all(i, i >= oldSelf.size() || (i < self.size() && self[i] == oldSelf[i]))"
 
 
 class CreatePolicy(ApiModel):
@@ -104,13 +111,22 @@ class Deadlines(ApiModel):
 class InstanceSpec(ApiModel):
     """Exactly one machine."""
 
-    provider_ref: ProviderRef = Field(
-        description="Such as {name: gateway}. Where the machine comes from; it cannot be changed. Required.",
-        json_schema_extra=crd(
-            parent_rules=[
-                Rule("self.providerRef == oldSelf.providerRef", PROVIDER_IS_FINAL, "providerRef", forbids=True)
-            ]
-        ),
+    provider_ref: ProviderRef | None = Field(
+        None,
+        description="Such as {name: gateway}. Where the machine comes from; it cannot be changed. Either it or "
+        "placements is required. Default: none.",
+        json_schema_extra=final_value("providerRef", PROVIDER_IS_FINAL),
+    )
+    placements: Annotated[list[Placement], Field(min_length=1, max_length=MAX_PLACEMENTS)] | None = Field(
+        None,
+        description="Such as [{providerRef: {name: gateway}}, {providerRef: {name: ec2}, region: us-east-1}]. Where "
+        "the machine may come from, 1 to 16 in order: the next is tried when the one before has no machine to give and "
+        "is proven to have made none. Entries may be added at the end; none can be changed. Default: none.",
+        json_schema_extra={
+            **crd(parent_rules=[Rule(SEVERAL_STAY_SEVERAL, PROVIDER_IS_FINAL, "placements", forbids=True)]),
+            "x-kubernetes-list-type": "atomic",
+            RULES: [Rule(ONLY_ADDED, PLACEMENTS_ARE_FINAL, forbids=True).as_schema()],
+        },
     )
     machine: MachineSpec = Field(
         description="Such as {gpu: {type: H100, count: 8}}. What to buy; it cannot be changed. Required."
@@ -170,3 +186,16 @@ class InstanceSpec(ApiModel):
         "cannot be changed. Default: none.",
         json_schema_extra=final_value("tags", TAGS_ARE_FINAL),
     )
+
+    @rule("has(self.providerRef) != has(self.placements)", ONE_OR_SEVERAL)
+    def _names_one_provider_or_several(self) -> bool:
+        return (self.provider_ref is None) != (self.placements is None)
+
+    @cached_property
+    def offers(self) -> tuple[Offer, ...]:
+        """Return where the machine may come from, in order; the position is what a record calls its placement."""
+        if self.placements is not None:
+            return tuple(offer_of(placement) for placement in self.placements)
+        if self.provider_ref is None:
+            raise TypeError("a spec names one provider or several")
+        return (Offer(memory.ProviderRef(str(self.provider_ref.kind), self.provider_ref.name)),)

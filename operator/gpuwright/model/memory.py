@@ -182,6 +182,18 @@ class Memory:
         launched = (self.launch.name,) if self.launch and self.launch.name else ()
         return launched + tuple(entry.name for entry in self.residue if entry.name not in launched)
 
+    def names_at(self, provider: ProviderRef) -> tuple[str, ...]:
+        """Return the names that were tried at one provider."""
+        launched = (self.launch.name,) if self.launch and self.launch.name and self.launch.provider == provider else ()
+        tried = (entry.name for entry in self.residue if entry.provider == provider)
+        return launched + tuple(name for name in tried if name not in launched)
+
+    def place_at(self, provider: ProviderRef) -> str:
+        """Return the place under which something is recorded at one provider; empty where nothing is."""
+        if self.launch is not None and self.launch.provider == provider:
+            return self.launch.place
+        return next((entry.place for entry in self.residue if entry.provider == provider), "")
+
     def with_launch(self, **changes: Any) -> "Memory":
         """Return the memory with fields of its launch changed. Raises TypeError without a launch."""
         if self.launch is None:

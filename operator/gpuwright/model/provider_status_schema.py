@@ -12,6 +12,7 @@ from gpuwright.model.status_schema import Condition, StatusModel
 MAX_ORPHANS = 20
 MAX_LEAKS = 20
 MAX_RETAINED = 500
+MAX_UNAVAILABLE = 20
 
 
 class BreakerState(StrEnum):
@@ -89,6 +90,17 @@ class OrphanStatus(StatusModel):
     ending_time: str = Field(description="When its end was announced; it is terminated right after.")
 
 
+class UnavailableOfferStatus(StatusModel):
+    """Something that the provider had no room for lately; placements pass it over until then."""
+
+    offer: str = Field(description="Such as H100 x 8, us-east-1a, Spot. What was asked for in vain.")
+    since_time: str = Field(description="Since when there is no room for it.")
+    until_time: str = Field(
+        description="Until when it is passed over; an entry that is over stays until another one changes."
+    )
+    message: str = Field(description="What the provider said.")
+
+
 class ProviderStatus(StatusModel):
     """What is known of the provider."""
 
@@ -119,6 +131,11 @@ class ProviderStatus(StatusModel):
     retained: Annotated[list[RetainedStatus], Field(max_length=MAX_RETAINED)] = Field(
         description="Machines let go by deletionPolicy Retain, at most 500; they run and bill on. One that is gone "
         "leaves the list.",
+        json_schema_extra=crd(list_type="atomic"),
+    )
+    unavailable_offers: Annotated[list[UnavailableOfferStatus], Field(max_length=MAX_UNAVAILABLE)] = Field(
+        description="What there was no room for lately, at most 20: instances with several placements ask the next one "
+        "instead.",
         json_schema_extra=crd(list_type="atomic"),
     )
     last_handled_reconcile_at: str = Field(

@@ -60,6 +60,7 @@ class ProviderView:
     message: str = ""
     credentials_version: str = ""  # changes with the Secret
     recorded_elsewhere: Mapping[str, str] = field(default_factory=dict)
+    no_room: Mapping[str, float] = field(default_factory=dict)  # what was asked for in vain, and until when that counts
 
     @property
     def settle_seconds(self) -> int:

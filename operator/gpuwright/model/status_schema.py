@@ -11,9 +11,9 @@ from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema
 
 from gpuwright.model.api_base import ApiModel, crd
 from gpuwright.model.conditions import ConditionType, Reason, Status
-from gpuwright.model.instance_spec import ProviderKind
 from gpuwright.model.machine import MachineState
 from gpuwright.model.memory import EndingReason, Outcome
+from gpuwright.model.placement_spec import ProviderKind
 
 MAX_ATTEMPTS = 20
 MAX_RESIDUE = 64
@@ -87,7 +87,7 @@ class LaunchStatus(StatusModel):
     token: str = Field(description="The idempotency key of this attempt: 32 hex digits.")
     request_hash: str = Field(description="Hash of what was asked for, with versions in place of secret values.")
     provider_ref: RecordedProviderRef = Field(description="The provider that was asked.")
-    placement: int = Field(description="Such as 0. Position of the placement that was tried.")
+    placement: int = Field(description="Such as 0. Position of the placement that was tried, counted from 0.")
     place: str = Field(description="Hash of the provider's endpoint, account, region and zone at that time.")
     send: int = Field(description="Such as 2. Counts every create that was ever meant to be sent for this instance.")
     sent_by: str = Field(
@@ -121,8 +121,11 @@ class AttemptStatus(StatusModel):
 
     incarnation: int = Field(description="Such as 1. The how-manyth machine meant for this instance.")
     attempt: int = Field(description="Such as 1. The how-manyth name tried for that incarnation.")
-    name: str = Field(description="Such as trainer-0-3f9a1c2b7d. The machine's name at the provider.")
+    name: str = Field(
+        description="Such as trainer-0-3f9a1c2b7d. The machine's name at the provider; empty where it was not asked."
+    )
     provider_ref: RecordedProviderRef = Field(description="The provider that was asked.")
+    placement: int = Field(description="Such as 0. Position of the placement that was tried, counted from 0.")
     outcome: Outcome = Field(description="Such as NotCommitted. What became of it.")
     reason: str = Field(description="Such as PlacementFailed. Why it ended, in one word.")
     message: str = Field(description="What the provider said.")

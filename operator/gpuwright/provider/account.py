@@ -15,6 +15,7 @@ from gpuwright.model.provider_spec import ProviderSpec
 from gpuwright.model.resources import Key
 from gpuwright.provider.absence import MassAbsence
 from gpuwright.provider.breaker import Breaker
+from gpuwright.provider.capacity import CapacityMemory
 from gpuwright.provider.slots import Slots
 from gpuwright.provider.sweep import Sweeping
 from gpuwright.telemetry import Metrics
@@ -65,6 +66,7 @@ class Account:
     turns: int = 0
     absence: MassAbsence = field(default_factory=MassAbsence)
     sweep: Sweeping = field(default_factory=Sweeping)
+    no_room: CapacityMemory = field(default_factory=CapacityMemory)
     confirmed_version: str = ""  # the credentials with which a recorded machine was seen
     promises: bool = True
     protected: bool = False

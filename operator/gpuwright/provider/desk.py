@@ -12,15 +12,17 @@ from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import Conflict, KubeClient, NotFound
 from gpuwright.model.clock import Clock
 from gpuwright.model.conditions import Reason, timestamp
-from gpuwright.model.errors import NeverSent, Unauthenticated
+from gpuwright.model.errors import NeverSent, NotCommitted, Unauthenticated
 from gpuwright.model.machine import Sighting
 from gpuwright.model.memory import ProviderRef
 from gpuwright.model.names import ANNOTATION_ADOPT
+from gpuwright.model.placement_spec import words_of
 from gpuwright.model.provider_spec import Adoption, ClusterProviderSpec, ProviderSpec
 from gpuwright.model.provider_view import Hindrance, ProviderView, Room
 from gpuwright.model.request import MachineRequest
 from gpuwright.model.resources import BY_KIND, CLUSTER_PROVIDERS, Key
 from gpuwright.provider.account import Account, Caller
+from gpuwright.provider.capacity import CapacityMemory
 from gpuwright.provider.index import InstanceIndex
 from gpuwright.provider.ledger import with_entry
 from gpuwright.provider.slots import Slots
@@ -136,6 +138,7 @@ class Desk:
             message=account.credentials.rejected or account.trouble,
             credentials_version=account.credentials.version,
             recorded_elsewhere=self._recorded_elsewhere(account, asker),
+            no_room=account.no_room.until,
         )
 
     def _hindrance(self, account: Account, spec: ProviderSpec) -> Hindrance | None:
@@ -165,7 +168,8 @@ class Desk:
             return room
         holding = self._index.get(asker)
         if holding is None or (holding.machine_id and not holding.ending):
-            return room  # it has its machine: nothing for it to wait for
+            account.queue.pop(asker, None)
+            return room  # it has its machine, here or at another placement: nothing for it to wait for
         account.turns += 1
         turn = account.queue.setdefault(asker, account.turns)
         ahead = turn - next(iter(account.queue.values()))
@@ -177,7 +181,8 @@ class Desk:
         if ANNOTATION_ADOPT not in (body["metadata"].get("annotations") or {}):
             return {}
         holdings = self._index.holdings(account.key)
-        recorded = {h.machine_id: str(key) for key, h in holdings if h.machine_id and key != asker}
+        here = [(key, holding) for key, holding in holdings if account.key in holding.home and key != asker]
+        recorded = {holding.machine_id: str(key) for key, holding in here if holding.machine_id}
         # What the sweep is about to end is nobody's to take over any more.
         doomed = [orphan.machine.id for orphan in account.sweep.orphans.values() if orphan.ending]
         first = {wanted: f"{key}, which asks for it first" for key, wanted in self._asking_before(account, asker)}
@@ -223,13 +228,27 @@ class Desk:
     async def create(self, ref: ProviderRef, asker: Key, request: MachineRequest, gate: Gate) -> Created:
         """See ProviderDesk.create."""
         account, adapter = self._usable(ref, asker)
+        what = words_of(request.wishes.machine)
         try:
-            return await self._caller.call(account, "create", adapter.create(request, gate))
+            created = await self._caller.call(account, "create", adapter.create(request, gate))
+        except NotCommitted as error:
+            if error.reason is Reason.CAPACITY_UNAVAILABLE:
+                now, wall = self._clock.monotonic(), self._clock.wall()
+                self._remember(account, account.no_room.refused(what, error.message, now, wall))
+            raise
         except Unauthenticated as error:
             account.credentials.rejected = error.message
             account.credentials.rejected_at = self._clock.monotonic()
             self._mark(account.key)
             raise
+        self._remember(account, account.no_room.made(what))
+        return created
+
+    def _remember(self, account: Account, memory: CapacityMemory) -> None:
+        """Keep what there is no room for, and have it shown in status where it has changed."""
+        if memory is not account.no_room:
+            account.no_room = memory
+            self._mark(account.key)
 
     async def look(self, ref: ProviderRef, asker: Key, name: str, gate: Gate) -> tuple[float, Sighting]:
         """See ProviderDesk.look."""

@@ -20,6 +20,7 @@ class Holding:
     uid: str
     refs: frozenset[Key]
     recorded: frozenset[Key]
+    home: frozenset[Key]  # where its machine is, or its create: one, as far as its record tells
     machine_id: str
     shown: bool  # a look has shown the machine, as the record says
     listable: bool  # lists can show it: it carries our tag
@@ -77,9 +78,10 @@ class InstanceIndex:
 
 
 def expected_in_lists(
-    holdings: Iterable[Holding], now: float, settle_seconds: float
+    holdings: Iterable[Holding], provider: Key, now: float, settle_seconds: float
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the ids that a list must show by now, and those that it may not show yet. `now` is wall-clock seconds.
+    """Return the ids that a provider's list must show by now, and those that it may not show yet. `now` is wall-clock
+    seconds.
 
     A create's answer may say "running" before any look has: such a machine must show once its create has settled. The
     wall clock is good enough for that, because whoever is expected too early is only judged with more care.
@@ -87,7 +89,7 @@ def expected_in_lists(
     due: set[str] = set()
     fresh: set[str] = set()
     for holding in holdings:
-        if not holding.machine_id or holding.ending or not holding.listable:
+        if not holding.machine_id or holding.ending or not holding.listable or provider not in holding.home:
             continue
         age = age_since(holding.intended, now)
         old = age is not None and age > settle_seconds
@@ -110,20 +112,29 @@ def provider_keys(refs: Iterable[Mapping[str, Any] | None], namespace: str) -> f
     return frozenset(provider_key(ref, namespace) for ref in refs if ref and ref.get("name"))
 
 
+def wanted_refs(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the references of an instance's spec: to one provider, or to those of its placements in order."""
+    spec = body.get("spec") or {}
+    found = [spec.get("providerRef"), *(entry.get("providerRef") for entry in spec.get("placements") or ())]
+    return [ref for ref in found if ref]
+
+
 def _holding(key: Key, body: Mapping[str, Any]) -> Holding:
     status = body.get("status") or {}
     launch = status.get("launch") or {}
     machine = status.get("machine") or {}
-    wanted = (body.get("spec") or {}).get("providerRef")
+    wanted = wanted_refs(body)
     recorded = provider_keys([entry.get("providerRef") for entry in status.get("residue") or ()], key.namespace)
+    home = provider_keys([launch["providerRef"]] if launch.get("providerRef") else wanted, key.namespace)
     if launch.get("send") or machine.get("id"):
-        recorded |= provider_keys([launch.get("providerRef") or wanted], key.namespace)
-    refs = recorded | provider_keys([wanted], key.namespace)
+        recorded |= home
+    refs = recorded | provider_keys(wanted, key.namespace)
     ending = launch.get("ending") or {}
     return Holding(
         uid=body["metadata"]["uid"],
         refs=refs,
         recorded=recorded,
+        home=home,
         machine_id=str(machine.get("id") or ""),
         shown=bool(launch.get("settled")),
         listable=not launch.get("adopted"),

@@ -14,7 +14,7 @@ from gpuwright.model.names import FINALIZER_IN_USE, provider_place
 from gpuwright.model.resources import BY_KIND, CLUSTER_PROVIDERS, INSTANCES, SECRETS, Key
 from gpuwright.provider.account import Account
 from gpuwright.provider.budget import Budgets
-from gpuwright.provider.index import InstanceIndex, provider_keys
+from gpuwright.provider.index import InstanceIndex, provider_keys, wanted_refs
 from gpuwright.provider.parsing import parse_provider
 
 _DATA = frozenset({"f:data", "f:stringData"})
@@ -259,6 +259,6 @@ def _move_version(account: Account, version: str) -> None:
 def _providers_of(body: Mapping[str, Any]) -> frozenset[Key]:
     namespace = body["metadata"]["namespace"]
     status = body.get("status") or {}
-    refs = [(body.get("spec") or {}).get("providerRef"), (status.get("launch") or {}).get("providerRef")]
+    refs = [*wanted_refs(body), (status.get("launch") or {}).get("providerRef")]
     refs += [entry.get("providerRef") for entry in status.get("residue") or ()]
     return provider_keys(refs, namespace)

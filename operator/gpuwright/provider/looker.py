@@ -136,7 +136,7 @@ class Looker:
             return
         holdings = [holding for _key, holding in self._index.holdings(account.key)]
         wall = self._clock.wall().timestamp()
-        expected, fresh = expected_in_lists(holdings, wall, longest_unsettled(account.spec))
+        expected, fresh = expected_in_lists(holdings, account.key, wall, longest_unsettled(account.spec))
         before = account.absence.missing
         account.absence = account.absence.after_list(expected, account.snapshot.by_id, fresh)
         if account.absence.missing and not before:
@@ -153,7 +153,8 @@ class Looker:
         """Seeing a machine that is on record proves that these credentials show the account in which it was made."""
         if account.confirmed_version == account.credentials.version or account.snapshot is None:
             return
-        recorded = [holding.machine_id for _key, holding in self._index.holdings(account.key) if holding.machine_id]
+        holdings = [holding for _key, holding in self._index.holdings(account.key) if account.key in holding.home]
+        recorded = [holding.machine_id for holding in holdings if holding.machine_id]
         if not recorded or any(machine_id in account.snapshot.by_id for machine_id in recorded):
             account.confirmed_version = account.credentials.version
             self.mark_instances(account.key)

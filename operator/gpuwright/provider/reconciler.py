@@ -18,6 +18,7 @@ from gpuwright.model.provider_spec import ClusterProviderSpec
 from gpuwright.model.resources import BY_KIND, NAMESPACES, Key
 from gpuwright.provider.account import Account
 from gpuwright.provider.breaker import Breaker, BreakerState
+from gpuwright.provider.capacity import resumed
 from gpuwright.provider.desk import Desk
 from gpuwright.provider.index import InstanceIndex
 from gpuwright.provider.keeper import Keeper
@@ -109,6 +110,9 @@ class ProviderReconciler:
             account.credentials.read_at = -1e9
         if not account.resumed:
             _resume(account, body, now)
+            account.no_room = resumed(
+                (body.get("status") or {}).get("unavailableOffers") or (), now, self._clock.wall()
+            )
         asked = (body["metadata"].get("annotations") or {}).get(ANNOTATION_RECONCILE, "")
         period = float(account.spec.probe.period_seconds) if account.spec else 30.0
         if now - account.credentials.read_at >= period or asked != account.handled:

@@ -44,6 +44,7 @@ def provider_status(
         "credentialsVersion": account.confirmed_version,
         "capabilities": account.adapter.capabilities.body() if account.adapter else before.get("capabilities"),
         "lastHandledReconcileAt": handled,
+        "unavailableOffers": account.no_room.body(),
     }
     status |= {name: value for name, value in optional.items() if value}
     return status | without_what_is_gone(before, account.sweep.watches) | orphan_status(account.sweep, before)

@@ -17,7 +17,7 @@ from gpuwright.model.resources import Key
 from gpuwright.model.sweep_spec import Sweep, SweepMode
 from gpuwright.provider.absence import LEAST, SHARE
 from gpuwright.provider.departure import Watch
-from gpuwright.provider.index import provider_keys
+from gpuwright.provider.index import provider_keys, wanted_refs
 
 MAX_ORPHANS = 20
 SWEEPS_IN_A_ROW = 2
@@ -140,7 +140,7 @@ def named_in(instances: Iterable[Mapping[str, Any]], providers: Mapping[Key, Map
     for body in instances:
         metadata, status = body["metadata"], body.get("status") or {}
         adopting.add((metadata.get("annotations") or {}).get(ANNOTATION_ADOPT, ""))
-        refs = [(status.get("launch") or {}).get("providerRef"), (body.get("spec") or {}).get("providerRef")]
+        refs = [(status.get("launch") or {}).get("providerRef"), *wanted_refs(body)]
         known = provider_keys(refs, metadata.get("namespace") or "")
         if not known or any(is_here(provider) for provider in known):
             kept.add(str((status.get("machine") or {}).get("id") or ""))

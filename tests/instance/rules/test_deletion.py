@@ -187,7 +187,7 @@ def test_force_forget_enters_the_ledger_before_the_finalizer_goes() -> None:
     launch = a_launch(ending=an_ending())
     tried: dict[str, Any] = {"terminate_tried": {N: NOW - 1}}
     assert forgotten(launch=launch, witness=tried) == EnterLedger(REF, (N,), "i-1", retained=False)
-    action = forgotten(launch=launch, witness=tried | {"ledger_written": True})
+    action = forgotten(launch=launch, witness=tried | {"ledgers": frozenset({REF})})
     assert isinstance(action, RemoveFinalizer)
     assert action.event is EventReason.FORGOTTEN
     assert "the provider is no more" in action.proof
@@ -437,7 +437,7 @@ def retained(launch: Launch | None = None, **changes: Any) -> Observation:
 
 def test_a_retained_machine_is_entered_before_the_finalizer_goes() -> None:
     assert decide(retained()) == EnterLedger(REF, (N,), "i-1", retained=True)
-    action = decide(retained(witness={"ledger_written": True}))
+    action = decide(retained(witness={"ledgers": frozenset({REF})}))
     assert isinstance(action, RemoveFinalizer)
     assert action.event is EventReason.RETAINED
     assert "it goes on billing" in action.proof

@@ -227,6 +227,7 @@ class TestFinishedAttempts:
                 "attempt": 1,
                 "name": N,
                 "providerRef": {"kind": "ComputeProvider", "name": "gateway"},
+                "placement": 0,
                 "outcome": "NotCommitted",
                 "reason": "CapacityUnavailable",
                 "message": "no H100 left",

@@ -5,7 +5,7 @@ from dataclasses import replace
 from gpuwright.instance.actions import Action, AddFinalizer, Record, Wait
 from gpuwright.instance.observation import Observation, Unmet
 from gpuwright.model.conditions import Reason
-from gpuwright.model.memory import Launch, Outcome
+from gpuwright.model.memory import Launch, Outcome, ProviderRef
 from gpuwright.model.provider_view import ProviderView
 
 DELETE_AND_CREATE = "delete this ComputeInstance and create it again with what is right"
@@ -61,28 +61,36 @@ def _replacements_spent(seen: Observation) -> bool:
 
 def wait_when_provider_is_missing(seen: Observation) -> Action | None:
     """It may be applied a moment later, so this is no failure."""
-    if seen.provider is not None:
-        return None
-    hindrance = seen.missing.get(seen.ref)
+    untried = seen.launch is None or seen.launch.send == 0
+    if seen.provider is not None or (untried and seen.several):
+        return None  # of several placements another one may be asked
+    return missing_provider(seen, seen.ref)
+
+
+def missing_provider(seen: Observation, ref: ProviderRef) -> Wait:
+    """Return the wait for a provider that is not there, or of which nothing can be known at the moment."""
+    hindrance = seen.missing.get(ref)
     if hindrance is None:
-        words = f"there is no {seen.ref.kind} {seen.ref.name} yet"
-        return Wait(Reason.PROVIDER_NOT_FOUND, words, seconds=60)
+        return Wait(Reason.PROVIDER_NOT_FOUND, f"there is no {ref.kind} {ref.name} yet", seconds=60)
     brief = hindrance.reason is Reason.WAITING
     return Wait(hindrance.reason, hindrance.message, seconds=60, stalled=hindrance.stalls, brief=brief)
 
 
 def stall_when_place_changed(seen: Observation) -> Action | None:
     """What the provider shows now is not where our machine was recorded: nothing can be concluded from it."""
-    provider = seen.provider
-    places = {entry.place for entry in seen.memory.residue} | ({seen.launch.place} if seen.launch else set())
-    if provider is None or places <= {seen.place}:
-        return None
-    recorded = ", ".join(sorted(places - {seen.place}))
-    words = (
-        f"the machine is recorded at place {recorded}, but {seen.ref.kind} {seen.ref.name} now is place {seen.place}: "
-        "give it back its endpoint and account"
-    )
-    return Wait(Reason.PLACE_CHANGED, words, seconds=60, stalled=True)
+    tried = [(entry.provider, entry.placement, entry.place) for entry in seen.memory.residue]
+    if seen.launch is not None:
+        tried.insert(0, (seen.launch.provider, seen.launch.placement, seen.launch.place))
+    for ref, placement, place in tried:
+        provider = seen.providers.get(ref)
+        shown = seen.place_at(placement, provider) if provider is not None else place
+        if shown != place:
+            words = (
+                f"the machine is recorded at place {place}, but {ref.kind} {ref.name} now is place {shown}: "
+                "give it back its endpoint and account"
+            )
+            return Wait(Reason.PLACE_CHANGED, words, seconds=60, stalled=True)
+    return None
 
 
 def held_back(seen: Observation, provider: ProviderView) -> Wait | None:

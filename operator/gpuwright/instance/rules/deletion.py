@@ -54,6 +54,8 @@ def release_what_was_never_sent(seen: Observation) -> Action | None:
     if launch is None and seen.instance.spec is None:
         words = f"its record is lost, and its spec does not tell where to look: {seen.instance.spec_error}"
         return Wait(Reason.RECORD_LOST, words, stalled=True)
+    if seen.several:
+        return _release_from_several(seen)
     provider = seen.provider
     if provider is None:
         # A provider that exists and cannot be used at the moment, as after a restart, may hold a machine of ours.
@@ -69,6 +71,26 @@ def release_what_was_never_sent(seen: Observation) -> Action | None:
     return _look_by_owner(seen, provider)
 
 
+def _release_from_several(seen: Observation) -> Action:
+    """Of several placements each must show nothing. One on record that nothing was sent to needs no look elsewhere."""
+    recorded = seen.launch is not None
+    for ref in dict.fromkeys([seen.launch.provider] if seen.launch else [offer.ref for offer in seen.spec.offers]):
+        provider = seen.providers.get(ref)
+        if provider is None and ref in seen.missing:
+            return Wait(Reason.PROVIDER_UNREACHABLE, seen.missing[ref].message, seconds=30)
+        if provider is None or not provider.ever_reached or (recorded and not provider.capabilities.reads):
+            continue
+        if not provider.capabilities.reads:
+            words = (
+                f"the record is lost and {ref.name} cannot be read: check by hand, then annotate it with force-forget"
+            )
+            return Wait(Reason.RECORD_LOST, words, stalled=True)
+        step = _look_by_owner(seen, provider)
+        if not isinstance(step, RemoveFinalizer):
+            return step
+    return RemoveFinalizer("nothing was ever sent, and no provider that was ever reached shows a machine")
+
+
 def _look_by_owner(seen: Observation, provider: ProviderView) -> Action:
     sight = seen.witness.sight
     since = sight.at if sight is not None else seen.witness.first_seen
@@ -79,7 +101,8 @@ def _look_by_owner(seen: Observation, provider: ProviderView) -> Action:
     mine = [machine for machine in owned(seen, provider) if machine.alive]
     if not mine:
         return RemoveFinalizer("nothing was ever sent, and a complete look by owner showed no machine")
-    memory = replace(seen.memory, launch=adopted_launch(seen, mine[0], by_person=False), machine=mine[0].recorded())
+    launch = adopted_launch(seen, mine[0], by_person=False, at=provider)
+    memory = replace(seen.memory, launch=launch, machine=mine[0].recorded())
     return Record(memory, "found by its owner tag", event=EventReason.ADOPTED, note=f"found machine {mine[0].id}")
 
 
@@ -97,11 +120,24 @@ def forget_when_asked(seen: Observation) -> Action | None:
         untried = tuple(name for name in names if name not in seen.witness.terminate_tried)
         # At another place the same name may be somebody else's machine.
         if untried and stall_when_place_changed(seen) is None:
-            return _announced(seen, names) or terminate_listed(seen, provider, untried)
-        if not seen.witness.ledger_written:
-            return EnterLedger(provider.ref, names, seen.memory.machine_id, retained=False)
+            step = _announced(seen, names) or terminate_listed(seen, provider, untried)
+            if step is not None:
+                return step
+        unwritten = _enter_leaks(seen, provider, names)
+        if unwritten is not None:
+            return unwritten
     proof = f"forgotten without proof because of gpuwright.dev/force-forget: {seen.instance.forget}"
     return RemoveFinalizer(proof, event=EventReason.FORGOTTEN)
+
+
+def _enter_leaks(seen: Observation, provider: ProviderView, names: tuple[str, ...]) -> EnterLedger | None:
+    """Return the entry that is still to be made: each name stands in the ledger of its own provider."""
+    for ref in dict.fromkeys((provider.ref, *(seen.home(name) for name in names))):
+        here = tuple(name for name in names if seen.home(name) == ref)
+        if here and ref in seen.providers and ref not in seen.witness.ledgers:
+            machine_id = seen.memory.machine_id if ref == provider.ref else ""
+            return EnterLedger(ref, here, machine_id, retained=False)
+    return None
 
 
 def wait_for_the_provider(seen: Observation) -> Action | None:
@@ -160,7 +196,7 @@ def keep_what_is_retained(seen: Observation) -> Action | None:
     unfinished = unfinished or _prove_by_tag(seen, launch, provider)
     if unfinished is not None:
         return unfinished
-    if not seen.witness.ledger_written:
+    if provider.ref not in seen.witness.ledgers:
         return EnterLedger(provider.ref, (launch.name,), seen.memory.machine_id, retained=True)
     proof = f"machine {seen.memory.machine_id} is kept because deletionPolicy is Retain: it goes on billing"
     return RemoveFinalizer(proof, event=EventReason.RETAINED)
@@ -207,13 +243,20 @@ def terminate_what_exists(seen: Observation) -> Action | None:
 
 
 def _targets(seen: Observation, launch: Launch, provider: ProviderView) -> tuple[str, ...]:
-    shown = [machine.name for machine in owned(seen, provider) if machine.alive]
+    views = (provider, *seen.others)
+    shown = [machine.name for view in views for machine in owned(seen, view) if machine.alive]
     shown += [name for name in seen.memory.names if seen.machine_under(name) is not None]
     mine = launch.outcome is Outcome.COMMITTED and not _is_anothers(seen, launch, provider)
     recorded = [launch.name] if mine else []
     # Without reads a delete by name is the only look there is.
-    blind = [] if provider.capabilities.reads or nothing_of_ours(launch) else list(seen.memory.names)
+    blind = [] if provider.capabilities.reads or nothing_of_ours(launch) else _unreadable(seen)
     return tuple(dict.fromkeys([*recorded, *shown, *blind]))
+
+
+def _unreadable(seen: Observation) -> list[str]:
+    """Return the names on record at providers that cannot be read."""
+    homes = {name: seen.providers.get(seen.home(name)) for name in seen.memory.names}
+    return [name for name, view in homes.items() if view is not None and not view.capabilities.reads]
 
 
 def _is_anothers(seen: Observation, launch: Launch, provider: ProviderView) -> bool:
@@ -231,7 +274,8 @@ def _gone(seen: Observation, name: str, provider: ProviderView) -> bool:
         return False
     if name != launch.name:
         since = seen.witness.residue_since.get(name, seen.witness.first_seen)
-        return is_gone(seen, name, _known_id(seen, name), since, provider)
+        there = seen.providers.get(seen.home(name)) if seen.others else provider
+        return there is not None and is_gone(seen, name, _known_id(seen, name), since, there)
     since_or_none = settled_at(seen, launch, provider)
     return since_or_none is not None and is_gone(seen, name, _known_id(seen, name), since_or_none, provider)
 
@@ -280,19 +324,32 @@ def prove_absence(seen: Observation) -> Action | None:
 
 def _prove_by_tag(seen: Observation, launch: Launch, provider: ProviderView) -> Action | None:
     """The record may be older than what exists: a status that was restored, an outcome that was never written."""
-    if not provider.capabilities.reads:
-        return None
     since = settled_at(seen, launch, provider)
-    if since is None or provider.snapshot is None or provider.snapshot.began < since:
-        return AskList(provider.ref, "looking once more for machines with our tag")
-    tagged = [machine for machine in owned(seen, provider) if machine.alive and machine.name not in seen.memory.names]
-    if tagged:
-        return Wait(Reason.TERMINATING_MACHINE, f"waiting for {tagged[0].name} to go", seconds=2)
+    for view in (provider, *_also_looked_at(seen)):
+        if not view.capabilities.reads:
+            continue
+        if since is None or view.snapshot is None or view.snapshot.began < since:
+            return AskList(view.ref, "looking once more for machines with our tag")
+        alive = [machine for machine in owned(seen, view) if machine.alive]
+        tagged = [machine for machine in alive if machine.name not in seen.memory.names_at(view.ref)]
+        if tagged:
+            return Wait(Reason.TERMINATING_MACHINE, f"waiting for {tagged[0].name} to go", seconds=2)
+    return _prove_what_is_ending(seen, launch, provider) if provider.capabilities.reads else None
+
+
+def _also_looked_at(seen: Observation) -> list[ProviderView]:
+    """Return the other providers that must show nothing: those where something was tried, and all that answer."""
+    tried = {entry.provider for entry in seen.memory.residue}
+    return [view for view in seen.others if view.ref in tried or (view.reachable and not view.credentials_rejected)]
+
+
+def _prove_what_is_ending(seen: Observation, launch: Launch, provider: ProviderView) -> Action | None:
     for name in launch.ending.names if launch.ending else ():
         if name not in seen.memory.names and not _gone(seen, name, provider):
-            delay = next_proof_look(seen, name, seen.witness.first_seen, provider)
+            there = seen.providers.get(seen.home(name), provider)
+            delay = next_proof_look(seen, name, seen.witness.first_seen, there)
             words = f"making sure that {name} is gone"
-            return LookAt(provider.ref, name) if delay <= 0 else Wait(Reason.PROVING_ABSENCE, words, seconds=delay)
+            return LookAt(there.ref, name) if delay <= 0 else Wait(Reason.PROVING_ABSENCE, words, seconds=delay)
     return None
 
 

@@ -36,12 +36,20 @@ def terminate_second_machines(seen: Observation) -> Action | None:
 def _others(seen: Observation, provider: ProviderView, launch: Launch) -> list[Machine]:
     mine = [m for m in living(seen, provider, incarnation=1) if m.id != seen.memory.machine_id]
     if _recorded_is_shown(seen, provider):
-        return mine
+        return mine + _elsewhere(seen, launch)
     if provider.snapshot is None or provider.snapshot.began < _record_began(seen):
         return []
     # The recorded one may be gone, and then one of these is all that there is.
     kept = next((m for m in mine if m.name == launch.name), mine[0] if mine else None)
     return [m for m in mine if m is not kept]
+
+
+def _elsewhere(seen: Observation, launch: Launch) -> list[Machine]:
+    """Return ours at the other placements' providers. One under the recorded name is left out: it could not be told
+    from the recorded one when it is terminated.
+    """
+    shown = (machine for other in seen.others for machine in living(seen, other, incarnation=1))
+    return [machine for machine in shown if machine.name != launch.name]
 
 
 def _recorded_is_shown(seen: Observation, provider: ProviderView) -> bool:
@@ -65,6 +73,7 @@ def clear_finished_duplicates(seen: Observation) -> Action | None:
         or launch.ending.reason is not EndingReason.DUPLICATE
     ):
         return None
-    if any(m.name in launch.ending.names and m.alive for m in owned(seen, provider)):
+    views = (provider, *seen.others)
+    if any(m.name in launch.ending.names and m.alive for view in views for m in owned(seen, view)):
         return Wait(Reason.WORKING, "waiting for a second machine to go", seconds=2, brief=True)
     return Record(seen.memory.with_launch(ending=None), "duplicates gone")

@@ -4,14 +4,16 @@ from dataclasses import replace
 
 from gpuwright.instance.actions import Action, AddFinalizer, Arms, AskList, LookAt, Record, Send, Wait
 from gpuwright.instance.observation import Observation, Unmet
+from gpuwright.instance.rules.admission import missing_provider
 from gpuwright.instance.rules.evidence import owned
-from gpuwright.instance.rules.records import adopted_launch, first_launch, next_intent
+from gpuwright.instance.rules.placement import Target, next_target
+from gpuwright.instance.rules.records import adopted_launch, first_launch, next_intent, with_passed
 from gpuwright.instance.rules.residue import drop_proven_residue, look_for_residue
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.instance_spec import PowerState
 from gpuwright.model.machine import Machine
-from gpuwright.model.memory import Launch, Memory, Outcome
+from gpuwright.model.memory import Launch, Memory, Outcome, ProviderRef
 from gpuwright.model.provider_view import ProviderView
 from gpuwright.model.request import MachineRequest, request_for
 
@@ -22,20 +24,58 @@ STRANGER_LOOK_SECONDS = 30.0
 
 
 def look_by_owner_first(seen: Observation) -> Action | None:
-    """An object without a record may have a machine all the same: its status may have been lost, or it was restored."""
-    provider = seen.provider
-    if seen.launch is not None or provider is None or not provider.capabilities.reads:
+    """An object without a record may have a machine all the same: its status may have been lost, or it was restored.
+
+    It is looked for at every placement. One that cannot be looked at now is waited for, unless our finalizer has never
+    been on the object: then nothing was ever sent, and that is on record before the finalizer is.
+    """
+    if seen.launch is not None:
         return None
+    unseen = None
+    for ref in dict.fromkeys(offer.ref for offer in seen.spec.offers):
+        step = _look_at_provider(seen, ref)
+        if isinstance(step, Wait) and seen.several and not step.brief:
+            unseen = unseen or step
+        elif step is not None:
+            return step
+    if seen.provider is not None:
+        step = _adopt_by_annotation(seen, seen.provider)
+        if step is not None:
+            return step
+    strangers = (_stall_beside_stranger(seen, view) for view in seen.providers.values())
+    return next((step for step in strangers if step is not None), None) or _record_what_is_unseen(seen, unseen)
+
+
+def _look_at_provider(seen: Observation, ref: ProviderRef) -> Action | None:
+    """Return the step that finds out whether a machine of this object is at one provider; None where there is none."""
+    provider = seen.providers.get(ref)
+    if provider is None:
+        # The only one is waited for by the rules of admission.
+        return missing_provider(seen, ref) if seen.several else None
+    if not provider.capabilities.reads:
+        words = f"{ref.name} cannot be read, and nothing is on record: check by hand whether a machine exists there"
+        return Wait(Reason.RECORD_LOST, words, stalled=True) if seen.several else None
     if provider.snapshot is None or provider.snapshot.began < seen.witness.first_seen:
         if provider.hindrance is not None and (not provider.reachable or provider.credentials_rejected):
             return _hindered(provider)
         return AskList(provider.ref, "looking whether a machine of this object exists already")
     mine = [machine for machine in owned(seen, provider) if machine.alive]
-    if mine:
-        kept = mine[0]
-        memory = replace(seen.memory, launch=adopted_launch(seen, kept, by_person=False), machine=kept.recorded())
-        return Record(memory, "found by its owner tag", event=EventReason.ADOPTED, note=f"took over machine {kept.id}")
-    return _adopt_by_annotation(seen, provider) or _stall_beside_stranger(seen, provider)
+    if not mine:
+        return None
+    kept = mine[0]
+    launch = adopted_launch(seen, kept, by_person=False, at=provider)
+    memory = replace(seen.memory, launch=launch, machine=kept.recorded())
+    return Record(memory, "found by its owner tag", event=EventReason.ADOPTED, note=f"took over machine {kept.id}")
+
+
+def _record_what_is_unseen(seen: Observation, unseen: Wait | None) -> Action | None:
+    """Return what follows where a placement could not be looked at."""
+    if unseen is None or seen.instance.finalized:
+        return unseen
+    target = next_target(seen)
+    if isinstance(target, Wait):
+        return target
+    return Record(replace(seen.memory, launch=first_launch(seen, target.provider, target.placement)), "first record")
 
 
 def _adopt_by_annotation(seen: Observation, provider: ProviderView) -> Action | None:
@@ -97,7 +137,7 @@ def _stall_beside_stranger(seen: Observation, provider: ProviderView) -> Action 
 def record_first_where_nothing_can_be_read(seen: Observation) -> Action | None:
     """Without reads a lost record can never be found again, so the record comes before the finalizer."""
     provider = seen.provider
-    if seen.launch is not None or provider is None or provider.capabilities.reads:
+    if seen.launch is not None or seen.several or provider is None or provider.capabilities.reads:
         return None
     if seen.instance.finalized:
         words = (
@@ -124,7 +164,7 @@ def buy_nothing_while_stopped(seen: Observation) -> Action | None:
 def stall_when_rejected(seen: Observation) -> Action | None:
     """The machine's words are immutable, so a rejected request can only be deleted and written anew."""
     launch = seen.launch
-    if launch is None or launch.outcome is not Outcome.NOT_EXECUTED:
+    if launch is None or launch.outcome is not Outcome.NOT_EXECUTED or seen.several:
         return None
     if launch.reason == Reason.REQUEST_REJECTED:
         words = (
@@ -188,6 +228,8 @@ def wait_for_the_next_try(seen: Observation) -> Action | None:
     remaining = seen.witness.not_before - seen.now
     if launch is None or launch.outcome not in {Outcome.NOT_COMMITTED, Outcome.NOT_EXECUTED} or remaining <= 0:
         return None
+    if seen.several:
+        return None
     reason = Reason(launch.reason) if launch.reason in list(Reason) else Reason.PLACEMENT_FAILED
     refused = reason is Reason.CREDENTIALS_REJECTED
     if refused and seen.provider is not None and seen.provider.credentials_version != seen.witness.refused_version:
@@ -211,8 +253,13 @@ def retry_delay(seen: Observation, launch: Launch) -> float:
 
 
 def wait_when_nothing_may_be_created(seen: Observation) -> Action | None:
-    """Draining, offline, refused credentials, not protected yet: no attempt is counted."""
+    """Draining, offline, refused credentials, not protected yet: no attempt is counted. Of several placements: when
+    this is so of all.
+    """
     provider = seen.provider
+    if seen.several and _may_launch(seen):
+        target = next_target(seen)
+        return target if isinstance(target, Wait) else None
     if provider is None or not _may_launch(seen) or provider.hindrance is None:
         return None
     return _hindered(provider)
@@ -236,7 +283,7 @@ def finalize_before_intent(seen: Observation) -> Action | None:
 def wait_for_room(seen: Observation) -> Action | None:
     """Limits of the provider: machines, creates a minute, creates in flight."""
     provider = seen.provider
-    if provider is None or not _may_launch(seen) or provider.room.free:
+    if provider is None or not _may_launch(seen) or provider.room.free or seen.several:
         return None
     brief = provider.room.reason is not Reason.LIMIT_REACHED
     return Wait(provider.room.reason, provider.room.message, seconds=provider.room.retry_seconds, brief=brief)
@@ -245,14 +292,34 @@ def wait_for_room(seen: Observation) -> Action | None:
 def write_intent(seen: Observation) -> Action | None:
     """Write what is about to be sent, guarded, before it is sent."""
     provider = seen.provider
-    if provider is None or not _may_launch(seen):
+    if not _may_launch(seen):
+        return None
+    if seen.several:
+        target = next_target(seen)
+        if isinstance(target, Wait):
+            return target
+        memory = intent_at(seen, target, capacity_waited=_capacity_so_far(seen))
+        return make_room_for_names(seen, memory) or Record(memory, "intent", arms=Arms.SEND)
+    if provider is None:
         return None
     if isinstance(seen.wishes, Unmet):
         return Wait(Reason.SECRET_NOT_FOUND, seen.wishes.message, seconds=30)
-    if seen.wishes is None:
+    wishes = seen.wishes_at(0)
+    if wishes is None or isinstance(wishes, Unmet):
         return Wait(Reason.WAITING, "waiting for the request to be made up", brief=True, seconds=1)
-    memory = next_intent(seen, provider, seen.wishes, capacity_waited=_capacity_so_far(seen))
+    memory = next_intent(seen, provider, wishes, capacity_waited=_capacity_so_far(seen))
     return make_room_for_names(seen, memory) or Record(memory, "intent", arms=Arms.SEND)
+
+
+def intent_at(seen: Observation, target: Target, *, capacity_waited: int) -> Memory:
+    """Return the memory with the intent of the next send at the placement that was chosen."""
+    memory = next_intent(
+        seen, target.provider, target.wishes, capacity_waited=capacity_waited, placement=target.placement
+    )
+    passed = [
+        (one.placement, one.offer.ref, one.wait.reason, one.wait.message) for one in target.passed if not one.asked
+    ]
+    return with_passed(seen, memory, passed)
 
 
 def make_room_for_names(seen: Observation, intended: Memory) -> Action | None:
@@ -266,8 +333,10 @@ def make_room_for_names(seen: Observation, intended: Memory) -> Action | None:
 
 def _capacity_so_far(seen: Observation) -> int:
     launch = seen.launch
-    if launch is None or launch.reason != Reason.CAPACITY_UNAVAILABLE:
+    if launch is None:
         return 0
+    if launch.reason != Reason.CAPACITY_UNAVAILABLE:
+        return launch.capacity_waited_seconds if seen.several else 0  # another placement may have room all the same
     return int(capacity_waited(seen, launch))
 
 
@@ -286,10 +355,11 @@ def send_what_was_announced(seen: Observation) -> Action | None:
 
 def current_request(seen: Observation, launch: Launch) -> MachineRequest | None:
     """Return what would be sent now under the launch's name; None while a Secret is missing."""
-    if seen.wishes is None or isinstance(seen.wishes, Unmet):
+    wishes = seen.wishes_at(launch.placement)
+    if wishes is None or isinstance(wishes, Unmet):
         return None
     owner = seen.instance.owner
-    request = request_for(owner, seen.wishes, launch.incarnation, launch.attempt, launch.placement)
+    request = request_for(owner, wishes, launch.incarnation, launch.attempt, launch.placement)
     return replace(
         request, resent=launch.resent, traceparent=seen.instance.annotations.get("gpuwright.dev/traceparent", "")
     )

@@ -1,6 +1,6 @@
 """How a launch record follows another: names, tokens, residue. Nothing else makes one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from gpuwright.instance.observation import Observation
 from gpuwright.model.conditions import Reason, cut, timestamp
 from gpuwright.model.machine import Machine
-from gpuwright.model.memory import Ending, EndingReason, Launch, Memory, Outcome, Residue
+from gpuwright.model.memory import Ending, EndingReason, Launch, Memory, Outcome, ProviderRef, Residue
 from gpuwright.model.names import attempt_of, token
 from gpuwright.model.provider_view import ProviderView
 from gpuwright.model.request import Wishes, request_for
@@ -21,7 +21,7 @@ def moment(seen: Observation) -> str:
     return timestamp(datetime.fromtimestamp(seen.wall, UTC))
 
 
-def first_launch(seen: Observation, provider: ProviderView) -> Launch:
+def first_launch(seen: Observation, provider: ProviderView, placement: int = 0) -> Launch:
     """Return a record that says: nothing was sent yet."""
     return Launch(
         incarnation=1,
@@ -30,8 +30,8 @@ def first_launch(seen: Observation, provider: ProviderView) -> Launch:
         token="",
         request_hash="",
         provider=provider.ref,
-        placement=0,
-        place=seen.place,
+        placement=placement,
+        place=seen.place_at(placement, provider),
         send=0,
         sent_by=seen.process,
         intended=moment(seen),
@@ -40,19 +40,20 @@ def first_launch(seen: Observation, provider: ProviderView) -> Launch:
     )
 
 
-def adopted_launch(seen: Observation, machine: Machine, *, by_person: bool) -> Launch:
+def adopted_launch(seen: Observation, machine: Machine, *, by_person: bool, at: ProviderView | None = None) -> Launch:
     """Return the record of a machine that was found: with the incarnation and attempt that it carries."""
-    provider = seen.provider
+    provider = at or seen.provider
     if provider is None:
         raise ValueError("a machine is adopted at a provider")
+    placement = _placement_of(seen, machine.name, provider)
     incarnation = 1 if by_person else machine.incarnation
     attempt = 1 if by_person else attempt_of(machine.name)
     return replace(
-        first_launch(seen, provider),
+        first_launch(seen, provider, placement),
         incarnation=incarnation,
         attempt=attempt,
         name=machine.name,
-        token=token(seen.instance.owner, incarnation, attempt, 0),
+        token=token(seen.instance.owner, incarnation, attempt, placement),
         outcome=Outcome.COMMITTED,
         settled=True,
         adopted=by_person,
@@ -60,13 +61,29 @@ def adopted_launch(seen: Observation, machine: Machine, *, by_person: bool) -> L
     )
 
 
-def next_intent(seen: Observation, provider: ProviderView, wishes: Wishes, *, capacity_waited: int) -> Memory:
-    """Return the memory with the intent of the next send: the next name, the same name again, or the next
-    incarnation.
+def _placement_of(seen: Observation, name: str, provider: ProviderView) -> int:
+    """Return the placement of a machine that was found: where its name was tried, or else the first at its provider."""
+    for entry in seen.memory.residue:
+        if (entry.name, entry.provider) == (name, provider.ref):
+            return entry.placement
+    if seen.launch is not None and seen.launch.provider == provider.ref:
+        return seen.launch.placement
+    offers = seen.instance.spec.offers if seen.instance.spec is not None else ()
+    return next((number for number, offer in enumerate(offers) if offer.ref == provider.ref), 0)
+
+
+def next_intent(
+    seen: Observation, provider: ProviderView, wishes: Wishes, *, capacity_waited: int, placement: int | None = None
+) -> Memory:
+    """Return the memory with the intent of the next send: the next name, the same name again, or the next incarnation.
+
+    `placement`: where, if not where the launch is. Raises ValueError where it would leave a create behind of which
+    nobody knows what became of it.
     """
     launch = seen.launch
-    incarnation, attempt, resent = _next(seen, wishes)
-    request = request_for(seen.instance.owner, wishes, incarnation, attempt, 0)
+    placement = seen.placement if placement is None else placement
+    incarnation, attempt, resent = _elsewhere(launch, placement) or _next(seen, wishes)
+    request = request_for(seen.instance.owner, wishes, incarnation, attempt, placement)
     intent = Launch(
         incarnation=incarnation,
         attempt=attempt,
@@ -74,8 +91,8 @@ def next_intent(seen: Observation, provider: ProviderView, wishes: Wishes, *, ca
         token=request.token,
         request_hash=request.fingerprint(),
         provider=provider.ref,
-        placement=0,
-        place=seen.place,
+        placement=placement,
+        place=seen.place_at(placement, provider),
         send=(launch.send if launch else 0) + 1,
         sent_by=seen.process,
         intended=moment(seen),
@@ -88,11 +105,29 @@ def next_intent(seen: Observation, provider: ProviderView, wishes: Wishes, *, ca
     return replace(
         seen.memory,
         launch=intent,
-        residue=_residue(seen.memory, intent.name, reads=provider.capabilities.reads),
+        residue=_residue(seen.memory, intent.name, reads=_can_be_read(seen, provider)),
         machine={} if replaced else seen.memory.machine,
-        attempts=finished_attempts(seen),
+        attempts=finished_attempts(seen, placement),
         replacements=seen.memory.replacements + (1 if replaced else 0),
     )
+
+
+def _can_be_read(seen: Observation, provider: ProviderView) -> bool:
+    """Return whether what was tried last can be looked for; `provider` is the one that is asked next."""
+    last = provider if provider.ref == seen.ref else seen.provider
+    return last is None or last.capabilities.reads
+
+
+def _elsewhere(launch: Launch | None, placement: int) -> tuple[int, int, bool] | None:
+    """Return what `_next` does for a send at another placement; None where it stays.
+
+    The name is always the next one: a look at one place says nothing about the same name at another.
+    """
+    if launch is None or launch.send == 0 or launch.outcome is Outcome.COMMITTED or launch.placement == placement:
+        return None
+    if launch.unsettled:
+        raise ValueError(f"{launch.name} is unsettled: its placement may not be left")
+    return launch.incarnation, launch.attempt + 1, False
 
 
 def _next(seen: Observation, wishes: Wishes) -> tuple[int, int, bool]:
@@ -135,29 +170,36 @@ def _residue(memory: Memory, keep: str, *, reads: bool) -> tuple[Residue, ...]:
     return (*memory.residue, entry)
 
 
-def taken_over(seen: Observation, launch: Launch, found: Machine) -> Memory:
+def taken_over(seen: Observation, launch: Launch, found: Machine, at: ProviderView | None = None) -> Memory:
     """Return the memory in which a machine that a look shows under our tag is the recorded one, whatever was on record
-    before. What was tried stays to be looked for.
+    before. What was tried stays to be looked for. `at`: its provider, if it is another one than the launch's.
     """
     return replace(
         seen.memory,
-        launch=replace(adopted_launch(seen, found, by_person=False), send=launch.send),
+        launch=replace(adopted_launch(seen, found, by_person=False, at=at), send=launch.send),
         machine=found.recorded(),
         residue=tuple(e for e in _residue(seen.memory, found.name, reads=True) if e.name != found.name),
         attempts=finished_attempts(seen),
     )
 
 
-def finished_attempts(seen: Observation) -> tuple[Mapping[str, Any], ...]:
-    """Return the history with the launch on record as its newest entry; people read it, nothing decides on it."""
+def finished_attempts(seen: Observation, placement: int | None = None) -> tuple[Mapping[str, Any], ...]:
+    """Return the history with the launch on record as its newest entry; people read it, nothing decides on it.
+
+    What was not executed is no attempt, unless it is left for another placement.
+    """
     launch = seen.launch
-    if launch is None or launch.outcome is Outcome.NOT_EXECUTED:
+    if launch is None:
+        return seen.memory.attempts
+    left = placement is not None and launch.placement != placement and launch.send > 0
+    if launch.outcome is Outcome.NOT_EXECUTED and not left:
         return seen.memory.attempts
     entry = {
         "incarnation": launch.incarnation,
         "attempt": launch.attempt,
         "name": launch.name,
         "providerRef": launch.provider.body(),
+        "placement": launch.placement,
         "outcome": str(launch.outcome),
         "reason": str(launch.ending.reason) if launch.ending else launch.reason or str(launch.outcome),
         "message": cut(launch.message or str(seen.memory.machine.get("id", ""))),
@@ -165,6 +207,32 @@ def finished_attempts(seen: Observation) -> tuple[Mapping[str, Any], ...]:
         "finishedTime": moment(seen),
     }
     return (*seen.memory.attempts, entry)[-KEPT_ATTEMPTS:]
+
+
+def with_passed(seen: Observation, memory: Memory, passed: Iterable[tuple[int, ProviderRef, Reason, str]]) -> Memory:
+    """Return the memory whose history says, too, which placements were passed over and why; each once for a reason."""
+    launch = memory.launch
+    if launch is None:
+        return memory
+    attempts = list(memory.attempts)
+    for placement, provider, reason, message in passed:
+        before = next((dict(entry) for entry in reversed(attempts) if entry.get("placement") == placement), {})
+        if (before.get("incarnation"), before.get("reason")) == (launch.incarnation, str(reason)):
+            continue
+        entry = {
+            "incarnation": launch.incarnation,
+            "attempt": launch.attempt,
+            "name": "",
+            "providerRef": provider.body(),
+            "placement": placement,
+            "outcome": str(Outcome.NOT_EXECUTED),
+            "reason": str(reason),
+            "message": cut(message),
+            "startedTime": moment(seen),
+            "finishedTime": moment(seen),
+        }
+        attempts.append(entry)
+    return replace(memory, attempts=tuple(attempts)[-KEPT_ATTEMPTS:])
 
 
 def with_ending(seen: Observation, reason: EndingReason, names: tuple[str, ...]) -> Memory:

@@ -6,6 +6,8 @@ from gpuwright.instance.actions import Action, Arms, AskList, LookAt, Record, Wa
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.admission import held_back
 from gpuwright.instance.rules.evidence import is_gone, living, next_proof_look, settled_at
+from gpuwright.instance.rules.launch import intent_at
+from gpuwright.instance.rules.placement import Target, next_target
 from gpuwright.instance.rules.records import next_intent, taken_over
 from gpuwright.instance.rules.residue import prove_residue
 from gpuwright.instance.rules.termination import terminate_listed
@@ -13,7 +15,7 @@ from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.instance_spec import OnLoss
 from gpuwright.model.machine import MachineState
-from gpuwright.model.memory import EndingReason, Memory
+from gpuwright.model.memory import EndingReason, Launch, Memory
 from gpuwright.model.provider_view import ProviderView
 
 
@@ -65,10 +67,25 @@ def take_over_what_lives_on(seen: Observation) -> Action | None:
         return _ask_list(provider)
     others = [m for m in living(seen, provider, launch.incarnation) if m.id != seen.memory.machine_id]
     if not others:
-        return None
+        return _take_over_at_another(seen, launch, since)
     kept = others[0]
     memory = taken_over(seen, launch, kept)
     return Record(memory, "found by its owner tag", event=EventReason.ADOPTED, note=f"took over machine {kept.id}")
+
+
+def _take_over_at_another(seen: Observation, launch: Launch, since: float) -> Action | None:
+    """Look at the other placements' providers, too, as far as they answer."""
+    for other in seen.others:
+        if not other.capabilities.reads or not other.reachable or other.credentials_rejected:
+            continue
+        if other.snapshot is None or other.snapshot.began < since:
+            return _ask_list(other)
+        kept = next(iter(living(seen, other, launch.incarnation)), None)
+        if kept is not None:
+            memory = taken_over(seen, launch, kept, other)
+            note = f"took over machine {kept.id} at {other.ref.name}"
+            return Record(memory, "found by its owner tag", event=EventReason.ADOPTED, note=note)
+    return None
 
 
 def _ask_list(provider: ProviderView) -> Action:
@@ -93,11 +110,19 @@ def replace_what_is_gone(seen: Observation) -> Action | None:
         return unproven
     if not seen.wants_running:
         return Wait(Reason.STOPPED, "powerState is Stopped: nothing is made again until it is Running", ready=True)
-    return held_back(seen, provider) or _intend_the_next(seen, provider, launch.ends)
+    if not seen.several:
+        return held_back(seen, provider) or _intend_the_next(seen, provider, launch.ends)
+    target = next_target(seen)
+    return target if isinstance(target, Wait) else _intend_the_next(seen, provider, launch.ends, target)
 
 
-def _intend_the_next(seen: Observation, provider: ProviderView, why: EndingReason) -> Record:
-    memory = next_intent(seen, provider, seen.known_wishes, capacity_waited=0)
+def _intend_the_next(
+    seen: Observation, provider: ProviderView, why: EndingReason, target: Target | None = None
+) -> Record:
+    if target is not None:
+        memory = intent_at(seen, target, capacity_waited=0)
+    else:
+        memory = next_intent(seen, provider, seen.known_wishes, capacity_waited=0)
     note = f"replacing {seen.memory.machine_id}: {why}"
     return Record(memory, "replacement", arms=Arms.SEND, event=EventReason.REPLACING, note=note)
 

@@ -15,6 +15,7 @@ from gpuwright.instance.rules.evidence import (
     waited,
 )
 from gpuwright.instance.rules.launch import capacity_waited, make_room_for_names
+from gpuwright.instance.rules.placement import next_target
 from gpuwright.instance.rules.records import moment, next_intent, taken_over
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
@@ -83,9 +84,24 @@ def adopt_what_is_shown(seen: Observation) -> Action | None:
     promised = launch.name if launch.outcome is Outcome.NOT_COMMITTED else ""
     found = next((m for m in living(seen, provider, launch.incarnation) if m.name != promised), None)
     if found is None:
-        return None
+        return _adopt_what_another_shows(seen, launch)
     note = f"machine {found.id} exists under {found.name}, although the record says that nothing was made"
     return Record(taken_over(seen, launch, found), "found by its owner tag", event=EventReason.ADOPTED, note=note)
+
+
+def _adopt_what_another_shows(seen: Observation, launch: Launch) -> Action | None:
+    """Look at the other placements' providers, too, as far as they answer: the record may be older than what exists."""
+    for other in seen.others:
+        if not other.capabilities.reads or not other.reachable or other.hindrance is not None:
+            continue
+        if other.snapshot is None or other.snapshot.began < seen.witness.first_seen:
+            return AskList(other.ref, "looking whether a machine of this object exists already")
+        found = next(iter(living(seen, other, launch.incarnation)), None)
+        if found is not None:
+            note = f"machine {found.id} exists at {other.ref.name}, although the record says that nothing was made"
+            memory = taken_over(seen, launch, found, other)
+            return Record(memory, "found by its owner tag", event=EventReason.ADOPTED, note=note)
+    return None
 
 
 def take_note_of_a_tombstone(seen: Observation) -> Action | None:
@@ -204,6 +220,20 @@ def send_again_what_was_never_made(seen: Observation) -> Action | None:
         return Record(memory, "settled: no machine was made, and none is wanted now")
     held = held_back(seen, provider)
     if held is not None:
-        return held
+        return _leave_what_is_settled(seen, held) or held
     memory = next_intent(seen, provider, seen.known_wishes, capacity_waited=int(capacity_waited(seen, launch)))
     return make_room_for_names(seen, memory) or Record(memory, "intent after settlement", arms=Arms.SEND)
+
+
+def _leave_what_is_settled(seen: Observation, held: Wait) -> Record | None:
+    """Its placement gives nothing at the moment: what is proven never to have been made is no Unknown any more, so that
+    another placement may be asked. The name stays to be looked for.
+    """
+    if not seen.several or held.brief:
+        return None
+    target = next_target(seen)
+    if isinstance(target, Wait) or target.placement == seen.placement:
+        return None
+    words = f"settled: no machine was made; {held.message}"
+    memory = seen.memory.with_launch(outcome=Outcome.NOT_EXECUTED, reason=str(held.reason), message=words, resent=True)
+    return Record(memory, "settled: no machine was made, and its placement gives none now")

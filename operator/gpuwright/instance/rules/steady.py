@@ -108,6 +108,8 @@ def _soonest(seen: Observation) -> float | None:
         delays.append(settlement_remaining(seen, launch, provider))
     if launch.adopted:
         delays.append(float(provider.spec.poll.period_seconds))
-    if provider.capabilities.reads and provider.reachable:
-        delays.extend(residue_look_due(seen, entry.name, provider) for entry in seen.memory.residue)
+    for entry in seen.memory.residue:
+        there = seen.providers.get(entry.provider)
+        if there is not None and there.capabilities.reads and there.reachable:
+            delays.append(residue_look_due(seen, entry.name, there))
     return max(0.1, min(delays)) if delays else None

@@ -10,8 +10,14 @@ ASK_AGAIN_SECONDS = 30.0  # a machine still shown as alive this long after an ac
 
 
 def terminate_listed(seen: Observation, provider: ProviderView, names: tuple[str, ...]) -> Action | None:
-    """Terminate what is on record as ending, one name a pass, within the window of a write or a live read."""
+    """Terminate what is on record as ending, one name a pass, within the window of a write or a live read.
+
+    Each at the provider where it is; `provider` is the launch's. One that does not answer holds up nothing at another.
+    """
     for name in names:
+        there = seen.providers.get(seen.home(name)) if seen.others else provider
+        if there is None or (there.ref != provider.ref and not there.reachable):
+            continue
         if name in seen.witness.terminated and not _shown_after(seen, name):
             continue
         tried = seen.witness.terminate_tried.get(name)
@@ -19,13 +25,13 @@ def terminate_listed(seen: Observation, provider: ProviderView, names: tuple[str
             continue
         pause = min(60.0, 2.0 ** min(seen.witness.tries, 6)) if tried is not None else 0.0
         if tried is not None and seen.now < tried + pause:
-            return _look_after_try(seen, provider, name, tried) or Wait(
+            return _look_after_try(seen, there, name, tried) or Wait(
                 Reason.TERMINATING_MACHINE, f"terminating {name}", seconds=tried + pause - seen.now
             )
         armed = seen.witness.armed
         if armed is None or not armed.destructive:
             return ReadLive()
-        return Terminate(provider.ref, name)
+        return Terminate(there.ref, name)
     return None
 
 
