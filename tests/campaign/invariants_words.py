@@ -25,9 +25,8 @@ def i14_hygiene(trace: Trace) -> list[str]:
             case Written(kind=SECRETS.kind, after=after) if after is not None:
                 canaries |= _canaries(after)
             case Written(kind=kind, after=after, process=process) if after is not None and process != USER:
-                broken += [
-                    f"at {event.at:.3f} s {kind} shows {s}" for c, s in canaries.items() if c in json.dumps(after)
-                ]
+                text = json.dumps(after)
+                broken += [f"at {event.at:.3f} s {kind} shows {s}" for c, s in canaries.items() if c in text]
             case Logged(text=text):
                 broken += [f"at {event.at:.3f} s a log shows {s}" for c, s in canaries.items() if c in text]
             case _:
