@@ -39,9 +39,8 @@ test: $(READY)  ## run the tests: pure ones, and those on a real API server (abo
 	@$(BIN)/gpuwright-sandbox tools
 	@$(BIN)/gpuwright-sandbox chart-tools
 	@$(BIN)/python -m hack.programs --make promtool actionlint mkdocs
-	@# Two workers for what needs no control plane; what does runs by itself: two such tests make each other late.
-	@$(BIN)/pytest -m 'not cluster and not long' -n 2 --dist loadfile $(ARGS) || test $$? -eq 5 -a -n "$(ARGS)"
-	@$(BIN)/pytest -m 'cluster and not long' $(ARGS) || test $$? -eq 5 -a -n "$(ARGS)"
+	@# Two workers, each with a control plane of its own; the tests of one file stay together and share what they set up.
+	@$(BIN)/pytest -m 'not long' -n 2 --dist loadfile $(ARGS)
 
 .PHONY: test-long
 test-long: $(READY)  ## run what `make test` leaves out: both Helms install for real, a short soak, EC2 without its guards

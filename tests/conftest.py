@@ -28,6 +28,14 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
         yield plane
 
 
+@pytest.fixture(scope="module")
+def own_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane that no other file of tests shares: for those that look at all that there is."""
+    with ControlPlane(tmp_path_factory.mktemp("own-control-plane")) as plane:
+        plane.install_crds(_CRDS)
+        yield plane
+
+
 @pytest.fixture
 def namespace(control_plane: ControlPlane) -> Iterator[str]:
     """The name of a fresh namespace; deleted at the end, which nobody waits for."""

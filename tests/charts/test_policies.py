@@ -200,4 +200,9 @@ def test_a_namespaced_installation_judges_its_own_namespaces_only(plane: Control
         lambda: "the policy is not enforced",
     )
     instance(ground, "theirs", OTHER)
-    assert ground.patch(admin, "gwi", "theirs", OTHER, gone) == ""
+    # A binding that is deleted is obeyed for a moment still.
+    wait_until(
+        lambda: ground.patch(admin, "gwi", "theirs", OTHER, gone) == "",
+        30,
+        lambda: "another namespace is judged, too",
+    )

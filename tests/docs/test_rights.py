@@ -176,19 +176,18 @@ def gateway() -> Iterator[GatewayProcess]:
 
 
 @pytest.fixture
-def requests(control_plane: ControlPlane, namespace: str, gateway: GatewayProcess, tmp_path: Path) -> list[Asked]:
+def requests(own_control_plane: ControlPlane, gateway: GatewayProcess, tmp_path: Path) -> list[Asked]:
     """What the operator asks the API server from the first object to a deleted namespace."""
-    kubectl = control_plane.kubectl
+    kubectl, namespace = own_control_plane.kubectl, "team-r"
+    kubectl("create", "namespace", namespace)
     applied = kubectl("apply", "-f", "-", input=yaml.safe_dump_all(manifests()))
     assert applied.returncode == 0, applied.stderr
     shared = of("v1", "Secret", "gateway-token", ACCOUNT[0], stringData={"token": gateway.token})
     assert kubectl("apply", "-f", "-", input=yaml.safe_dump(shared)).returncode == 0
     kubectl("label", "namespace", namespace, "gpu=true")
-    # Another test may have left its Lease there, and then nobody creates one.
-    kubectl("delete", "lease", "gpuwright", "-n", ACCOUNT[0], "--ignore-not-found")
-    offset = control_plane.audit_log.stat().st_size
+    offset = own_control_plane.audit_log.stat().st_size
     log = tmp_path / "operator.log"
-    with operator(control_plane.service_account_kubeconfig(*ACCOUNT), namespace, log):
+    with operator(own_control_plane.service_account_kubeconfig(*ACCOUNT), namespace, log):
         made = kubectl("apply", "-f", "-", input=workload(namespace, gateway))
         assert made.returncode == 0, made.stderr
         ready = kubectl("wait", "gwi", "--all", "-n", namespace, "--for=condition=Ready", "--timeout=180s")
@@ -197,7 +196,7 @@ def requests(control_plane: ControlPlane, namespace: str, gateway: GatewayProces
         kubectl("delete", "namespace", namespace, "--timeout=180s")
         kubectl("delete", "gwcprov", f"shared-{namespace}", "--timeout=180s")
     assert kubectl("get", "namespace", namespace).returncode != 0, log.read_text()
-    return asked(control_plane.audit_log, offset)
+    return asked(own_control_plane.audit_log, offset)
 
 
 @pytest.mark.cluster

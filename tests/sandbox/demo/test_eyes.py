@@ -22,29 +22,29 @@ def gateway() -> Iterator[GatewayProcess]:
 
 
 @pytest.fixture
-def api(control_plane: ControlPlane) -> Iterator[client.ApiClient]:
-    with clients.open_client(control_plane.admin_kubeconfig()) as api:
+def api(own_control_plane: ControlPlane) -> Iterator[client.ApiClient]:
+    with clients.open_client(own_control_plane.admin_kubeconfig()) as api:
         clients.ensure_namespace(api, NAMESPACE)
         yield api
 
 
 @pytest.fixture
-def plain(control_plane: ControlPlane, api: client.ApiClient) -> Iterator[str]:
+def plain(own_control_plane: ControlPlane, api: client.ApiClient) -> Iterator[str]:
     """The uid of the instance `plain`, which no operator looks at."""
     del api
-    applied = control_plane.kubectl("apply", "-f", str(EXAMPLES / "plain.yaml"), "-o", "jsonpath={.metadata.uid}")
+    applied = own_control_plane.kubectl("apply", "-f", str(EXAMPLES / "plain.yaml"), "-o", "jsonpath={.metadata.uid}")
     assert applied.returncode == 0, applied.stderr
     yield applied.stdout
-    control_plane.kubectl("delete", "-f", str(EXAMPLES / "plain.yaml"), "--ignore-not-found")
+    own_control_plane.kubectl("delete", "-f", str(EXAMPLES / "plain.yaml"), "--ignore-not-found")
 
 
 def test_an_instance_is_seen_and_once_it_is_gone_it_is_remembered(
-    control_plane: ControlPlane, api: client.ApiClient, gateway: GatewayProcess, plain: str
+    own_control_plane: ControlPlane, api: client.ApiClient, gateway: GatewayProcess, plain: str
 ) -> None:
     eyes = Eyes(api, gateway)
     (seen,) = eyes.look().instances
     assert (seen.name, seen.uid, seen.ready, seen.summary) == ("plain", plain, "Unknown", "Waiting")
-    control_plane.kubectl("delete", "-f", str(EXAMPLES / "plain.yaml"))
+    own_control_plane.kubectl("delete", "-f", str(EXAMPLES / "plain.yaml"))
     later = eyes.look()
     assert later.instances == ()
     assert later.departed == (seen,)
@@ -68,21 +68,21 @@ def test_the_truth_has_machines_their_owners_and_the_calls_that_change_something
 
 
 def test_the_identity_of_the_cluster_is_that_of_its_kube_system(
-    control_plane: ControlPlane, api: client.ApiClient, gateway: GatewayProcess
+    own_control_plane: ControlPlane, api: client.ApiClient, gateway: GatewayProcess
 ) -> None:
-    told = control_plane.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}").stdout
+    told = own_control_plane.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}").stdout
     assert Eyes(api, gateway).cluster_id() == told
 
 
 def test_a_provider_that_nobody_has_looked_at_is_not_ready_and_suspects_nothing(
-    control_plane: ControlPlane, api: client.ApiClient, gateway: GatewayProcess
+    own_control_plane: ControlPlane, api: client.ApiClient, gateway: GatewayProcess
 ) -> None:
-    applied = control_plane.kubectl("apply", "-f", str(EXAMPLES / "provider.yaml"))
+    applied = own_control_plane.kubectl("apply", "-f", str(EXAMPLES / "provider.yaml"))
     assert applied.returncode == 0, applied.stderr
     eyes = Eyes(api, gateway)
     assert not eyes.provider_is_ready(PROVIDER)
     assert eyes.leaks(PROVIDER) == ()
-    control_plane.kubectl("delete", "-f", str(EXAMPLES / "provider.yaml"))
+    own_control_plane.kubectl("delete", "-f", str(EXAMPLES / "provider.yaml"))
 
 
 def test_a_gateway_that_does_not_answer_blinds(api: client.ApiClient, gateway: GatewayProcess) -> None:
