@@ -148,6 +148,13 @@ def test_a_read_that_was_refused_is_blind(found: Refusal, rejected: bool, unheal
     assert (caught.value.rejected, caught.value.unhealthy) == (rejected, unhealthy)
 
 
+@pytest.mark.parametrize(("status", "wait"), [(429, 12.0), (503, None)])
+def test_a_read_that_was_one_too_many_says_for_how_long_to_stay_away(status: int, wait: float | None) -> None:
+    with pytest.raises(Blind) as caught:
+        raise_blind(refusal(status, after=12.0))
+    assert caught.value.retry_after == wait
+
+
 @pytest.mark.parametrize(
     ("body", "shaped"),
     [

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gpuwright.adapters.gpu_names import model_of
 from gpuwright.adapters.runpod_gpus import MAX_DOUBTS, Doubts, GpuType, Offer, candidates, types_in
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Rejected
@@ -26,8 +27,11 @@ def meant(name: str, count: int = 1, cloud: Cloud = Cloud.SECURE) -> tuple[str, 
         pytest.param("H100 SXM", ("NVIDIA H100 80GB HBM3",), id="a display name"),
         pytest.param("L4", ("NVIDIA L4",), id="a name that another one begins with"),
         pytest.param("4090", ("NVIDIA GeForce RTX 4090",), id="one word"),
-        pytest.param("H100", ("NVIDIA H100 PCIe", "NVIDIA H100 80GB HBM3", "NVIDIA H100 NVL"), id="several"),
-        pytest.param("a100", ("NVIDIA A100 80GB PCIe", "NVIDIA A100-SXM4-80GB"), id="several, with a hyphen in one"),
+        pytest.param("H100", ("NVIDIA H100 PCIe", "NVIDIA H100 80GB HBM3"), id="a card in two forms"),
+        pytest.param("H100-80GB", ("NVIDIA H100 PCIe", "NVIDIA H100 80GB HBM3"), id="a card with its memory"),
+        pytest.param("a100", ("NVIDIA A100 80GB PCIe", "NVIDIA A100-SXM4-80GB"), id="a card with a hyphen in one"),
+        pytest.param("RTX-4090", ("NVIDIA GeForce RTX 4090",), id="a card written otherwise"),
+        pytest.param("80GB", ("NVIDIA A100 80GB PCIe", "NVIDIA A100-SXM4-80GB", "NVIDIA H100 80GB HBM3"), id="words"),
     ],
 )
 def test_a_name_means_what_has_its_words_cheapest_first(name: str, found: tuple[str, ...]) -> None:
@@ -35,14 +39,16 @@ def test_a_name_means_what_has_its_words_cheapest_first(name: str, found: tuple[
 
 
 def test_a_cloud_has_its_own_prices_and_its_own_limits() -> None:
-    assert meant("H100", cloud=Cloud.COMMUNITY) == ("NVIDIA H100 NVL",)
-    assert meant("H100", count=8) == ("NVIDIA H100 PCIe", "NVIDIA H100 80GB HBM3")
+    assert meant("A100", cloud=Cloud.COMMUNITY) == ("NVIDIA A100 80GB PCIe",)
+    assert meant("L40", count=8) == ("NVIDIA L40",)
+    with pytest.raises(Rejected, match="at most 4"):
+        meant("L40", count=8, cloud=Cloud.COMMUNITY)
 
 
 def test_what_has_no_price_comes_last() -> None:
     table = [
-        GpuType("b", "x", {Cloud.SECURE: Offer(None, 8)}),
-        GpuType("a x", "y", {Cloud.SECURE: Offer(None, 8)}),
+        GpuType("b", "x", {Cloud.SECURE: Offer(None, 8)}, model_of("b")),
+        GpuType("a x", "y", {Cloud.SECURE: Offer(None, 8)}, model_of("a x")),
         *types_in({"gpus": [{**gpus()["gpus"][0], "id": "c x"}]}),
     ]
     assert candidates(Gpu(type="x"), Cloud.SECURE, table[:1]) == ("b",)

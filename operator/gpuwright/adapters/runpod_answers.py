@@ -183,7 +183,12 @@ def raise_before_create(refusal: Refusal) -> NoReturn:
 def raise_blind(refusal: Refusal) -> NoReturn:
     """Raise Blind for a read that was refused."""
     rejected = refusal.shaped and refusal.status in {401, 403}
-    raise Blind(refusal.words, rejected=rejected, unhealthy=refusal.status >= 500)
+    raise Blind(
+        refusal.words,
+        rejected=rejected,
+        unhealthy=refusal.status >= 500,
+        retry_after=refusal.retry_after if refusal.status == 429 else None,
+    )
 
 
 def _raise_if_throttled(refusal: Refusal) -> None:

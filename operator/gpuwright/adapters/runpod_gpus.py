@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from gpuwright.adapters.gpu_names import GpuModel, model_of
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Rejected
 from gpuwright.model.machine_spec import Gpu
@@ -31,6 +32,7 @@ class GpuType:
     id: str
     name: str
     offers: Mapping[Cloud, Offer]
+    card: GpuModel
 
 
 def types_in(body: Any) -> tuple[GpuType, ...]:
@@ -44,7 +46,9 @@ def _type_of(row: Any) -> GpuType | None:
     if not isinstance(row, Mapping) or not isinstance(row.get("id"), str) or not isinstance(row.get("name"), str):
         return None
     offers = {cloud: _offer(row, cloud.lower()) for cloud in Cloud if row.get(cloud.lower()) is True}
-    return GpuType(id=row["id"], name=row["name"], offers=offers)
+    memory = row.get("memory")
+    card = model_of(row["id"], memory if isinstance(memory, int) else None)
+    return GpuType(id=row["id"], name=row["name"], offers=offers, card=card)
 
 
 def _offer(row: Mapping[str, Any], cloud: str) -> Offer:
@@ -62,15 +66,16 @@ def _field(row: Mapping[str, Any], name: str, cloud: str) -> Any:
 def candidates(wanted: Gpu, cloud: Cloud, table: Iterable[GpuType]) -> tuple[str, ...]:
     """Return the ids of the GPUs that the name means, cheapest first; the same ones for the same table.
 
-    An id or a display name means that one GPU. Anything else means every GPU that has all of its words: `H100` is
-    `NVIDIA H100 PCIe` and `NVIDIA H100 80GB HBM3`, but `L4` is never `NVIDIA L40`.
+    An id or a display name means that one GPU. The name of a card means each form of it: `H100` is `NVIDIA H100 PCIe`
+    and `NVIDIA H100 80GB HBM3`. Anything else means every GPU that has all of its words, such as `4090`.
 
     Raises:
         Rejected: there is none, or none with as many in one pod.
     """
     rows = tuple(table)
     named = [row for row in rows if _is_named(row, wanted.type)]
-    meant = named[:1] or [row for row in rows if _words(wanted.type) <= _words(f"{row.id} {row.name}")]
+    cards = [row for row in rows if row.card.is_a(model_of(wanted.type))]
+    meant = named[:1] or cards or [row for row in rows if _words(wanted.type) <= _words(f"{row.id} {row.name}")]
     if not meant or not _words(wanted.type):
         raise _rejected(f"RunPod has no GPU {wanted.type!r}: write its id, such as NVIDIA H100 80GB HBM3")
     sold = [(row.offers[cloud], row.id) for row in meant if cloud in row.offers]
