@@ -24,6 +24,7 @@ from gpuwright.instance.rules.admission import (
     held_back,
     keep_finalizer,
     stall_when_place_changed,
+    stall_when_record_is_damaged,
     stall_when_spec_is_invalid,
     wait_when_paused,
     wait_when_provider_is_missing,
@@ -199,3 +200,11 @@ class TestHeldBack:
 def test_what_is_on_record_keeps_its_finalizer(launch: Launch | None, finalized: bool, adds: bool) -> None:
     seen = an_observation(memory=a_memory(launch), instance={"finalized": finalized})
     assert keep_finalizer(seen) == (AddFinalizer() if adds else None)
+
+
+def test_a_record_that_cannot_be_read_stalls_and_says_what_to_do() -> None:
+    action = stall_when_record_is_damaged(an_observation(instance={"record_error": "launch.send is no number"}))
+    assert isinstance(action, Wait)
+    assert (action.reason, action.stalled, action.seconds) == (Reason.RECORD_LOST, True, None)
+    assert "launch.send is no number" in action.message
+    assert stall_when_record_is_damaged(an_observation()) is None

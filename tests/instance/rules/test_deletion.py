@@ -1,5 +1,6 @@
 """The object is to go. Each proof missing one clause must not release it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -491,8 +492,70 @@ def test_of_two_machines_that_a_look_by_owner_shows_the_oldest_is_put_on_record(
     action = decide(deleting(memory=Memory(), provider=provider))
     assert isinstance(action, Record)
     assert (action.memory.machine_id, action.note) == ("i-1", "found machine i-1")
+    assert action.memory.launch is not None
+    assert action.memory.launch.name == N
 
 
 def test_where_no_machine_was_made_retain_keeps_none() -> None:
     launch = a_launch(outcome=Outcome.NOT_COMMITTED)
     assert deletion.keep_what_is_retained(retained(launch, provider=an_empty_provider_view())) is None
+
+
+def test_force_forget_announces_by_itself_whatever_follows() -> None:
+    action = deletion.forget_when_asked(deleting(instance={"annotations": FORGET}))
+    assert isinstance(action, Record)
+    assert action.arms is Arms.DESTRUCTION
+
+
+def test_another_machine_with_our_tag_is_waited_for_two_seconds_at_a_time() -> None:
+    other = a_machine(id="i-2", name="unheard-of")
+    launch = a_launch(ending=an_ending(EndingReason.DELETED, N, "unheard-of"))
+    witness = {
+        "terminated": {N: ACCEPTED, "unheard-of": NOW - 1},
+        "terminate_tried": {N: ACCEPTED, "unheard-of": NOW - 1},
+    }
+    provider = an_empty_provider_view(snapshot=a_snapshot(other))
+    action = deletion.prove_absence(proven(launch, witness=witness, provider=provider))
+    assert isinstance(action, Wait)
+    assert (action.reason, action.seconds) == (Reason.TERMINATING_MACHINE, 2)
+
+
+@pytest.mark.parametrize(
+    ("looked", "step"),
+    [
+        pytest.param(None, LookAt(REF, "second"), id="never looked at"),
+        pytest.param(
+            NOW - 1, Wait(Reason.PROVING_ABSENCE, "making sure that second is gone", seconds=F - 1), id="once"
+        ),
+    ],
+)
+def test_every_other_name_that_was_announced_is_proven_gone(looked: float | None, step: Action) -> None:
+    launch = a_launch(ending=an_ending(EndingReason.DELETED, N, "second"))
+    trails = {N: absent(NOW - 4, NOW - 1)} | ({} if looked is None else {"second": absent(looked)})
+    assert deletion.prove_absence(proven(launch, witness={"trails": trails})) == step
+
+
+def test_a_name_that_only_a_direct_look_shows_to_be_anothers_is_not_announced() -> None:
+    trails = {N: replace(absent(NOW), stranger=True)}
+    action = deletion.announce_the_end(deleting(witness={"trails": trails}, provider=an_empty_provider_view()))
+    assert isinstance(action, Record)
+    assert action.memory.launch is not None
+    assert action.memory.launch.ending is not None
+    assert action.memory.launch.ending.names == ()
+
+
+@pytest.mark.parametrize(
+    ("waited", "seconds"), [pytest.param(5.0, 10.0, id="long to go"), pytest.param(F - 3.0, 3.0, id="nearly over")]
+)
+def test_retain_waits_for_settlement_at_most_ten_seconds_at_a_time(waited: float, seconds: float) -> None:
+    launch = a_launch(settled=False)
+    since = NOW - waited
+    witness = {
+        "trails": {N: absent(NOW - 1)},
+        "sight": a_sight(launch, at=since),
+        "answered_send": 1,
+        "answered_at": since,
+    }
+    action = deletion.keep_what_is_retained(retained(launch, witness=witness))
+    assert isinstance(action, Wait)
+    assert action.seconds == seconds

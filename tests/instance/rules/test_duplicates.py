@@ -144,7 +144,7 @@ def test_the_record_stays_while_the_second_machine_goes() -> None:
     going = a_machine(id="i-2", name=N_R2, state=MachineState.DELETING)
     action = clear_finished_duplicates(listed(a_machine(), going, launch=launch))
     assert isinstance(action, Wait)
-    assert (action.brief, action.stalled) == (True, False)
+    assert (action.brief, action.stalled, action.seconds) == (True, False, 2)
 
 
 def test_a_recorded_machine_shown_by_a_direct_look_is_kept_though_the_list_lacks_it() -> None:

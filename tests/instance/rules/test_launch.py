@@ -10,6 +10,7 @@ from tests.builders import (
     OWNER,
     REF,
     SETTLE,
+    F,
     N,
     a_blind_provider_view,
     a_hindrance,
@@ -231,6 +232,18 @@ class TestAdoptionByAnnotation:
     def test_takes_over_a_machine_that_only_a_direct_look_shows(self) -> None:
         witness = a_witness(trails={"i-7": shown(self.untagged, direct=True)})
         assert as_record(self.look(snapshot=a_snapshot(), witness=witness)).memory.machine_id == "i-7"
+
+    @pytest.mark.parametrize(
+        ("ago", "looks"),
+        [
+            pytest.param(29.0, False, id="just before"),
+            pytest.param(30.0, True, id="at"),
+            pytest.param(31.0, True, id="just after"),
+        ],
+    )
+    def test_looks_again_after_half_a_minute(self, ago: float, looks: bool) -> None:
+        action = self.look(snapshot=a_snapshot(), witness=a_witness(trails={"i-7": absent(NOW - ago)}))
+        assert (action == LookAt(REF, "i-7")) is looks
 
     def test_looks_directly_at_what_the_list_does_not_show(self) -> None:
         assert self.look(snapshot=a_snapshot()) == LookAt(REF, "i-7")
@@ -607,6 +620,13 @@ class TestWriteIntent:
         witness = a_witness(launch, residue_since={entry.name: NOW for entry in residue})
         action = as_wait(write_intent(an_observation(memory=a_memory(launch, residue=residue), witness=witness)))
         assert (action.reason, action.seconds) == (Reason.PLACEMENT_FAILED, 30)
+
+    def test_looks_for_one_of_too_many_names_as_soon_as_that_proves_something(self) -> None:
+        launch = a_refusal(attempt=200, name=attempt_name(OWNER, 1, 200))
+        residue = tuple(a_residue(attempt_name(OWNER, 1, i + 2)) for i in range(MAX_RESIDUE))
+        witness = a_witness(launch, residue_since={entry.name: NOW - F for entry in residue})
+        seen = an_observation(memory=a_memory(launch, residue=residue), witness=witness)
+        assert write_intent(seen) == LookAt(REF, residue[0].name)
 
 
 class TestSendWhatWasAnnounced:

@@ -29,6 +29,7 @@ from gpuwright.instance.actions import Arms, LookAt, Record, Wait
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.liveness import (
     age_of,
+    coming_up_seconds,
     committed,
     end_when_absent,
     end_when_broken,
@@ -167,7 +168,7 @@ def test_mass_absence_is_blind_however_long_it_lasts() -> None:
     provider = an_empty_provider_view(mass_absent=frozenset({"i-1"}))
     action = end_when_absent(seen_with(absent(NOW - 10 * F, NOW), provider=provider))
     assert isinstance(action, Wait)
-    assert (action.reason, action.stalled) == (Reason.PROVIDER_UNREACHABLE, False)
+    assert (action.reason, action.stalled, action.seconds) == (Reason.PROVIDER_UNREACHABLE, False, 60)
 
 
 def test_the_mass_absence_of_others_is_none_of_ours() -> None:
@@ -336,3 +337,24 @@ def test_the_recorded_machine_is_what_the_newest_look_showed() -> None:
 def test_a_second_machine_on_its_way_out_does_not_make_the_first_unwanted() -> None:
     launch = a_launch(ending=an_ending(EndingReason.DUPLICATE, "other"))
     assert committed(an_observation(launch)) == launch
+
+
+def test_of_a_send_not_seen_yet_only_what_is_on_record_counts() -> None:
+    launch = a_launch(send=2, waited_seconds=77)
+    for sight in (None, a_sight(a_launch(send=1))):
+        seen = an_observation(launch, witness=a_witness(launch, sight=sight))
+        assert coming_up_seconds(seen, launch, a_provider_view(visible_seconds=5000.0)) == 77.0
+
+
+@pytest.mark.parametrize(
+    ("trail", "settled"), [pytest.param(shown(), True, id="shown"), pytest.param(Trail(), False, id="never shown")]
+)
+def test_time_on_the_way_up_says_no_more_than_looks_do(trail: Trail, settled: bool) -> None:
+    seen = coming_up(1000.0)
+    launch = replace(seen.launch or a_launch(), settled=False)
+    witness = replace(seen.witness, trails={N: trail})
+    memory = replace(seen.memory, launch=launch)
+    action = save_time_coming_up(an_observation(memory=memory, witness=witness, provider=seen.provider))
+    assert isinstance(action, Record)
+    assert action.memory.launch is not None
+    assert action.memory.launch.settled is settled

@@ -238,7 +238,7 @@ def test_the_next_machine_waits_until_nothing_of_this_one_can_appear() -> None:
     seen = gone(launch={"settled": False}, witness={"trails": {}, "sight": a_sight(a_launch(), at=NOW - 5)})
     action = replace_what_is_gone(seen)
     assert isinstance(action, Wait)
-    assert (action.reason, action.stalled) == (Reason.LOST, False)
+    assert (action.reason, action.stalled, action.seconds) == (Reason.LOST, False, 5)
 
 
 def test_the_next_machine_waits_until_every_name_of_this_incarnation_is_proven_absent() -> None:
@@ -301,3 +301,8 @@ def test_of_several_that_live_on_the_oldest_is_taken_over() -> None:
     action = take_over_what_lives_on(gone(view={"snapshot": a_snapshot(younger, older)}))
     assert isinstance(action, Record)
     assert (action.memory.machine_id, action.note) == ("i-2", "took over machine i-2")
+
+
+def test_a_list_begun_when_it_had_settled_counts() -> None:
+    assert take_over_what_lives_on(gone(view={"snapshot": a_snapshot(began=NOW - 900)})) is None
+    assert isinstance(take_over_what_lives_on(gone(view={"snapshot": a_snapshot(began=NOW - 901)})), AskList)

@@ -189,7 +189,7 @@ def test_where_nothing_can_be_read_the_message_says_what_cannot_be_seen() -> Non
 def test_without_a_machine_there_is_nothing_to_say() -> None:
     action = say_how_it_is(an_observation(an_unsettled_launch()))
     assert isinstance(action, Wait)
-    assert (action.reason, action.ready, action.brief) == (Reason.WAITING, False, True)
+    assert (action.reason, action.ready, action.brief, action.seconds) == (Reason.WAITING, False, True, 30)
 
 
 def seconds(seen: Observation) -> float | None:
