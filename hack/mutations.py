@@ -159,7 +159,9 @@ def _calls(node: ast.Call) -> Iterator[ast.AST]:
 
 
 def _returns(node: ast.Return) -> Iterator[ast.AST]:
-    if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None):
+    # Not in place of False: None is just as false, and nobody asks which of the two it is.
+    nothing = isinstance(node.value, ast.Constant) and (node.value.value is None or node.value.value is False)
+    if node.value is not None and not nothing:
         yield ast.Return(ast.Constant(None))
 
 

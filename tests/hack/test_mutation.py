@@ -39,7 +39,6 @@ def test_every_small_mistake_is_made_once() -> None:
         "is_due: if since is None: ... => pass",
         "is_due: return not now - since < LIMIT and True => return None",
         "is_due: since is None => since is not None",
-        "is_due: return False => return None",
         "is_due: not now - since < LIMIT and True => not now - since < LIMIT or True",
         "is_due: False => True",
         "is_due: not now - since < LIMIT => now - since < LIMIT",
