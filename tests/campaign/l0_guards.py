@@ -139,7 +139,9 @@ GUARDS = (
     _guard(
         "two looks apart", off.one_look_is_enough, "I2", "a terminate does nothing; terminate, deletes, show nothing"
     ),
-    _guard("last look direct", changed(evidence.absence_proven, off.lists_are_enough), "I9", "no labels; labels"),
+    _guard(
+        "last look direct", changed(evidence.absence_proven, off.lists_are_enough), "I9", "no labels; labels, frozen"
+    ),
     _guard(
         "looks begun after the record",
         changed(evidence._shown_or_answered, off.believe_any_look),
@@ -231,7 +233,7 @@ GUARDS = (
     _guard(
         "a name is looked for where it was tried",
         off.everything_is_at_the_launchs_provider,
-        "I2",
+        "I2 I12",
         "placements, lag; and made, deletes",
     ),
     _guard("a kept machine is in the ledger first", off.keep_without_a_ledger, "I2", "retained; deletes"),

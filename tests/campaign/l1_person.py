@@ -38,11 +38,14 @@ class Person:
         self.api.add(PROVIDERS, body)
 
     def sets_up_two(self) -> None:
-        """Create two providers with one Secret; the first of them has no room for anything."""
+        """Create two providers, each with its Secret; the first of them has no room for anything."""
         self.sets_up()
+        data = {"token": base64.b64encode(FIRST_TOKEN.encode()).decode()}
+        self.api.add(SECRETS, {"metadata": {"name": "second-token", "namespace": NAMESPACE}, "data": data})
         first = self.api.now(PROVIDERS, NAMESPACE, "gateway")
         assert first is not None
-        block = {**first["spec"]["gateway"], "endpoint": SECOND_ENDPOINT}
+        secret = {"name": "second-token", "key": "token"}
+        block = {**first["spec"]["gateway"], "endpoint": SECOND_ENDPOINT, "credentialsSecretRef": secret}
         self.api.add(PROVIDERS, a_provider(SECOND_ENDPOINT, "second", gateway=block))
         self.world.far.full = True
         self.world.second.secrets = self.world.far.secrets
