@@ -108,6 +108,10 @@ def launches(stage: SkyPilotStage) -> int:
     return stage.calls(Verb.CREATE)
 
 
+def polls(stage: SkyPilotStage) -> int:
+    return sum(call.kind is Kind.POLL for call in stage.server.calls)
+
+
 async def state_of(stage: SkyPilotStage) -> MachineState:
     sighting = await stage.adapter.look(NAME, opened)
     assert isinstance(sighting, Present)
@@ -197,7 +201,7 @@ class TestALaunchOnItsWay:
         stage.fault(Kind.POLL, answer=Answer(200, b"[]"), times=3)
         stage.server.fleet.fates.append(Fate.QUEUED)
         creating = asyncio.ensure_future(stage.adapter.create(a_request(), opened))
-        while sum(call.kind is Kind.POLL for call in stage.server.calls) < 4 and not creating.done():  # noqa: ASYNC110
+        while polls(stage) < 4 and not creating.done():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         stage.server.fleet.release()
         created = await creating
@@ -224,7 +228,10 @@ class TestALaunchOnItsWay:
         while not stage.live():  # noqa: ASYNC110 - no event tells of it
             await asyncio.sleep(0.01)
         stage.advance(60)
-        stage.server.faults.faults.clear()
+        polled = polls(stage)
+        while polls(stage) == polled:  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(0)
+        stage.server.faults.faults.clear()  # between the word that it failed and the look at what it left
         created = await creating
         assert created.machine.state is MachineState.FAILED
 

@@ -168,5 +168,6 @@ def test_a_change_that_failed(kind: str, outcome: type[ProviderError], reason: R
     [(401, True, False), (403, True, False), (429, False, False), (503, False, True)],
 )
 def test_a_read_that_is_refused(status: int, rejected: bool, unhealthy: bool) -> None:
-    blind = blind_of(Refusal(status, True, "why"))
+    blind = blind_of(Refusal(status, True, "why", 7.0))
     assert (blind.rejected, blind.unhealthy) == (rejected, unhealthy)
+    assert blind.retry_after == (7.0 if status == 429 else None)

@@ -159,6 +159,7 @@ def blind_of(refusal: Refusal) -> Blind:
         refusal.words,
         rejected=refusal.status in {401, 403},
         unhealthy=refusal.status >= 500,
+        retry_after=refusal.retry_after if refusal.status == 429 else None,
     )
 
 

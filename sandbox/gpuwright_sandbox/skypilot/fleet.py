@@ -22,7 +22,7 @@ class Fate(StrEnum):
     NO_ROOM = auto()
     NO_QUOTA = auto()
     NO_ROOM_BUT_MADE = auto()  # a broken promise: the server has forgotten what it made
-    SETUP_FAILS = auto()  # the machine is there, and stays
+    SETUP_FAILS = auto()  # the machine is there, cannot be set up for SkyPilot, and stays
     INTERRUPTED = auto()
     QUEUED = auto()  # it waits until it is let go
 
@@ -206,7 +206,7 @@ class Fleet:
         if not request.active or self.clusters.get(cluster.name) is not cluster:
             return
         if fate is Fate.SETUP_FAILS:
-            self._end(request, "FAILED", "CommandError", "Failed to setup with return code 1")
+            self._end(request, "FAILED", "ClusterSetUpError", "Failed to set up SkyPilot runtime on cluster.")
             return
         cluster.status, cluster.ever_up = "UP", True
         request.value = {"job_id": None, "handle": "gASVBgAAAAAAAACMAnRoLg=="}

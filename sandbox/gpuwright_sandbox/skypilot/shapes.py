@@ -61,7 +61,8 @@ def listed(request: Request, fields: Iterable[str]) -> dict[str, Any]:
         "finished_at": request.finished,
     }
     wanted = set(fields)
-    return {key: value for key, value in whole.items() if not wanted or key in wanted}
+    blank = {"entrypoint": "", "request_body": NULL, "user_id": "", "schedule_type": "short"}
+    return {key: value if not wanted or key in wanted else blank.get(key, value) for key, value in whole.items()}
 
 
 def payload(request: Request) -> dict[str, Any]:
