@@ -48,6 +48,10 @@ test-long: $(READY)  ## run what `make test` leaves out: both Helms install for 
 	@$(BIN)/gpuwright-sandbox chart-tools
 	@$(BIN)/pytest -m long $(ARGS)
 
+.PHONY: test-skypilot
+test-skypilot: $(READY)  ## SkyPilot's adapter against its real server, which drives a real Slurm (Debian, root; 10 minutes)
+	@$(BIN)/python -m tests.skypilot_real
+
 .PHONY: e2e
 e2e: $(READY)  ## run the end-to-end tests only (about 6 minutes); CONTEXT=name on a cluster of your own
 	@$(if $(CONTEXT),true,$(BIN)/gpuwright-sandbox tools)

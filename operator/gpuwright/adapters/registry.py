@@ -147,8 +147,8 @@ KINDS: Mapping[ProviderType, Kind] = {
         make=_skypilot,
         about=About(
             what="a SkyPilot API server, and behind it the clouds that have no type of their own here",
-            ran_against="an emulator of the server, with requests that are answered later and are lost when it "
-            "restarts; never a cloud",
+            ran_against="an emulator of the server for faults, and the real server from its package, driving a real "
+            "Slurm; never a cloud",
             second_machine="none: a cluster's name is unique at its server. What a server forgets with its database "
             "cannot be found",
         ),
