@@ -235,7 +235,7 @@ def _records() -> tuple[Small, ...]:
 def _machines() -> tuple[Small, ...]:
     broken = (d.crash(), d.answered("500, and made", BROKEN_PROMISE), d.delete(), lost()[1])
     hidden = (*broken[:-1], *lost(LAG), d.answered("500", NOT_COMMITTED), d.die())
-    unlisted = (d.crash(), d.lose_labels(), d.delete(), d.stays_down())
+    unlisted = (d.crash(), d.lose_labels(), d.delete(), d.stays_down(), d.freeze())
     immortal = (d.crash(), d.survive(), d.delete(), d.lie(1.5), d.freeze(seconds=d.SHORT))
     many = (d.crash(), d.lie(d.LONG), d.delete())
     overdue = {"deadlines": {"launchSeconds": 40}, "maxReplacements": 1}
