@@ -23,6 +23,7 @@ from gpuwright_sandbox.gateway.process import GatewayProcess
 
 SHARED = "gateway"  # the provider of the instances whose own fields are changed
 LABELS = {"gpu": "true", "tier": "research"}  # of the namespace: the examples' cluster provider lets it in
+SIZES = [{"name": "large", "instanceType": "gpu.h100.1"}, {"name": "small", "cpu": "4", "memory": "16Gi"}]
 _EXAMPLE = {"namespace": "team-a", "token": "gateway-token", "spare": "spare-token"}
 
 
@@ -77,7 +78,7 @@ class Ground:
             "apiVersion": "gpuwright.dev/v1alpha1",
             "kind": "ComputeProvider",
             "metadata": {"name": SHARED, "namespace": self.namespace},
-            "spec": {"type": "Gateway", "gateway": gateway, **SHORT_TIMES},
+            "spec": {"type": "Gateway", "gateway": gateway, "sizes": SIZES, **SHORT_TIMES},
         }
         answer = self.server.create(manifest, keep=True)
         assert answer.accepted, answer.sentences

@@ -92,6 +92,7 @@ INSTANCE: dict[str, Row] = {
     "spec.providerRef.name": to("elsewhere", bad=(Bad("Else_Where", NAME),)),
     "spec.machine": to({"gpu": {"type": "A100"}}, bad=(Bad({}, "say what to buy"),)),
     "spec.machine.instanceType": to("gpu.a100.1"),
+    "spec.machine.size": to("small", bad=(Bad("Not small", "must be a name of lower-case letters"),)),
     "spec.machine.cpu": to(
         "16", bad=(Bad("8 cores", "is no quantity"), Bad("0.0001", "write whole cores")), same=(8, "8000m", "8.0")
     ),
@@ -199,6 +200,21 @@ PROVIDER: dict[str, Row] = {
     "spec.poll": to({"periodSeconds": 1}, {}),
     "spec.poll.periodSeconds": to(1),
     "spec.settleSeconds": to(120, bad=(Bad(30, _SETTLES),)),
+    # Nothing that has its machine feels a change of what is bought after it.
+    "spec.sizes": to([], [{"name": "small", "cpu": "4", "memory": "16Gi"}]),
+    "spec.sizes[]": to({"name": "large", "instanceType": "gpu.h100.2"}),
+    "spec.sizes[].name": to("larger", bad=(Bad("Not large", "must be a name of lower-case letters"),)),
+    "spec.sizes[].instanceType": to("gpu.h100.2"),
+    "spec.sizes[].cpu": to(
+        "16", bad=(Bad("8 cores", "is no quantity"),), same=("8000m",), unset_says="cpu and memory stand together"
+    ),
+    "spec.sizes[].memory": to(
+        "128Gi", bad=(Bad("64", "a plain number is bytes"),), same=("65536Mi",), unset_says="stand together"
+    ),
+    "spec.sizes[].gpu": to({"type": "A100", "count": 1}),
+    "spec.sizes[].gpu.type": to("A100"),
+    "spec.sizes[].gpu.count": to(2),
+    "spec.sizes[].pricePerHour": to("3.00", bad=(Bad("dear", "must be a price as text"),)),
     "spec.sweep": to({"mode": "Delete", "periodSeconds": 1, "minAgeSeconds": 1, "maxPerPass": 20}, {}),
     # The sweep that may end machines ends none that has an owner.
     "spec.sweep.mode": to("Delete", "Disabled"),

@@ -156,6 +156,7 @@ def example(file: str, name: str) -> Manifest:
 BASES = {
     "trainer-full": example("instance-full.yaml", "trainer-full"),
     "trainer-typed": example("instance-full.yaml", "trainer-typed"),
+    "sized-0": example("sizes.yaml", "sized-0"),
     "shared-gateway": example("cluster-provider.yaml", "shared-gateway"),
     "trainer-anywhere": example("placements.yaml", "trainer-anywhere"),
     "trainer-ec2": example("ec2-instance.yaml", "trainer-ec2"),
@@ -166,5 +167,5 @@ BASES = {
     "trainer-runpod-data": example("runpod-instance.yaml", "trainer-runpod-data"),
     "shared-runpod": example("runpod-cluster-provider.yaml", "shared-runpod"),
 }
-"""Manifests that have every field between them: the instances two ways of buying, the provider all of it, and both for
-EC2, for SkyPilot and for RunPod."""
+"""Manifests that have every field between them: the instances three ways of buying, the provider all of it, and both
+for EC2, for SkyPilot and for RunPod."""

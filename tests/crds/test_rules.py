@@ -114,14 +114,14 @@ CASES: tuple[Case, ...] = (
         TYPED,
         {"spec.machine.instanceType": "a"},
         {"spec.machine.instanceType": ""},
-        invalid("spec.machine", "", "say what to buy: instanceType, or gpu, or cpu with memory"),
+        invalid("spec.machine", "", "say what to buy: instanceType, or size, or gpu, or cpu with memory"),
     ),
     Case(
         "spec.machine",
         TYPED,
         {"spec.machine.instanceType": MISSING, "spec.machine.gpu": {"type": "H100"}},
         {"spec.machine.instanceType": MISSING},
-        invalid("spec.machine", "", "say what to buy: instanceType, or gpu, or cpu with memory"),
+        invalid("spec.machine", "", "say what to buy: instanceType, or size, or gpu, or cpu with memory"),
     ),
     Case(
         "spec.machine",

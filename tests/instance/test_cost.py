@@ -18,7 +18,9 @@ from tests.builders import (
     a_launch,
     a_machine,
     a_memory,
+    a_provider_spec,
     a_provider_view,
+    a_spec,
     a_witness,
     an_ending,
     an_observation,
@@ -36,6 +38,8 @@ from gpuwright.model.provider_spec import ProviderSpec
 Body = dict[str, Any]
 
 THEN = "2026-11-22T00:00:00Z"  # WALL
+LARGE = {"name": "large", "instanceType": "gpu.h100.1", "pricePerHour": "3.60"}
+SIZED = a_provider_spec(sizes=[LARGE])
 TOLD = {"currency": "USD", "pricePerHour": "2.49", "source": "Provider"}
 FROM_BIRTH = {**TOLD, "accumulated": "0.6225", "accumulatedTime": THEN}  # 900 seconds
 
@@ -113,10 +117,43 @@ class TestThePrice:
         assert (found["pricePerHour"], found["accumulated"]) == ("5.00", "3.1125"), "the hour was still the old price"
 
 
-def test_a_machine_that_is_off_costs_what_its_provider_says() -> None:
-    """Whoever tells a price of a machine that is off, bills it."""
-    off = priced(state=MachineState.STOPPED)
-    assert cost(later(seen_of(off), 3600), **FROM_BIRTH)["accumulated"] == "3.1125"
+class TestThePriceOfASize:
+    def test_is_that_of_the_size_that_was_asked_for(self) -> None:
+        spec = a_spec(machine={"size": "large", "image": "trainer:1"})
+        found = cost(seen_of(a_machine(), provider=SIZED, instance={"spec": spec}))
+        assert found == {"currency": "USD", "pricePerHour": "3.60", "source": "Size", "accumulated": "0.90"} | {
+            "accumulatedTime": THEN
+        }
+
+    def test_is_that_of_its_type(self) -> None:
+        found = cost(seen_of(a_machine(instance_type="gpu.h100.1"), provider=SIZED))
+        assert (found["pricePerHour"], found["source"]) == ("3.60", "Size")
+
+    def test_gives_way_to_what_the_provider_says(self) -> None:
+        found = cost(seen_of(priced(instance_type="gpu.h100.1"), provider=SIZED))
+        assert (found["pricePerHour"], found["source"]) == ("2.49", "Provider")
+
+    def test_does_not_replace_what_the_provider_has_said(self) -> None:
+        """A process that has just begun has not heard of it yet."""
+        seen = seen_of(None, recorded=a_machine(instance_type="gpu.h100.1").recorded(), provider=SIZED)
+        assert cost(seen, **FROM_BIRTH) == FROM_BIRTH
+
+    @pytest.mark.parametrize("told", ["machine", "spec"])
+    def test_is_not_known_for_spot(self, told: str) -> None:
+        spec = a_spec(machine={"instanceType": "gpu.h100.1", "purchase": "Spot" if told == "spec" else "OnDemand"})
+        machine = a_machine(instance_type="gpu.h100.1", purchase="Spot" if told == "machine" else "")
+        assert cost(seen_of(machine, provider=SIZED, instance={"spec": spec})) is None
+
+    def test_is_not_paid_while_it_is_off(self) -> None:
+        off = a_machine(instance_type="gpu.h100.1", state=MachineState.STOPPED)
+        known = {"currency": "USD", "pricePerHour": "3.60", "source": "Size", "accumulated": "0.90"}
+        found = cost(later(seen_of(off, provider=SIZED), 3600), **known, accumulatedTime=THEN)
+        assert (found["accumulated"], found["accumulatedTime"]) == ("0.90", "2026-11-22T01:00:00Z")
+
+    def test_of_a_provider_is_paid_while_it_is_off(self) -> None:
+        """Whoever tells a price of a machine that is off, bills it."""
+        off = priced(state=MachineState.STOPPED)
+        assert cost(later(seen_of(off), 3600), **FROM_BIRTH)["accumulated"] == "3.1125"
 
 
 class TestTheSum:

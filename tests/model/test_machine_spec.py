@@ -39,9 +39,9 @@ def test_every_way_of_buying_is_taken(machine: Spec) -> None:
 @pytest.mark.parametrize(
     ("machine", "sentence"),
     [
-        ({}, "say what to buy: instanceType, or gpu, or cpu with memory"),
-        ({"image": "a", "disk": "200Gi"}, "say what to buy: instanceType, or gpu, or cpu with memory"),
-        ({"cpu": "", "instanceType": ""}, "say what to buy: instanceType, or gpu, or cpu with memory"),
+        ({}, "say what to buy: instanceType, or size, or gpu, or cpu with memory"),
+        ({"image": "a", "disk": "200Gi"}, "say what to buy: instanceType, or size, or gpu, or cpu with memory"),
+        ({"cpu": "", "instanceType": ""}, "say what to buy: instanceType, or size, or gpu, or cpu with memory"),
         ({"cpu": 8}, "cpu is given without memory: add memory, such as 16Gi"),
         ({"memory": "64Gi", "gpu": {"type": "a"}}, 'memory is given without cpu: add cpu, such as "4"'),
         (

@@ -341,3 +341,14 @@ async def test_a_view_is_a_picture_and_does_not_change(ground: Ground) -> None:
     assert view.hindrance is None
     later = ground.view(asker)
     assert isinstance(later.hindrance, Hindrance)
+
+
+async def test_a_size_that_nobody_has_looked_up_is_never_asked_for(ground: Ground) -> None:
+    asker = await ready(ground)
+    request = a_request()
+    machine = request.wishes.machine.model_copy(update={"size": "large"})
+    with pytest.raises(NotAsked, match="nobody knows what size large is"):
+        await ground.desk.create(
+            REF, asker, replace(request, wishes=replace(request.wishes, machine=machine)), lambda: True
+        )
+    assert ground.asked("create") == 0

@@ -14,8 +14,10 @@ from gpuwright.instance.observation import Observation
 from gpuwright.model.conditions import timestamp
 from gpuwright.model.cost import Cost, Source, cost_in
 from gpuwright.model.machine import COMING_UP, DEAD, MachineState
+from gpuwright.model.machine_spec import Purchase
 from gpuwright.model.memory import EndingReason
-from gpuwright.model.price import currency_of, price_of, spent
+from gpuwright.model.price import USD, currency_of, price_of, spent
+from gpuwright.model.size_spec import size_of
 from gpuwright.model.times import seconds_of
 
 _GONE = frozenset({EndingReason.LOST, EndingReason.PREEMPTED})
@@ -50,7 +52,21 @@ def _told(seen: Observation, known: Cost, before: Mapping[str, Any]) -> Cost:
     machine = seen.trail(seen.launch.name).machine if seen.launch else None
     if machine is not None and machine.id == seen.memory.machine_id and price_of(machine.price_per_hour) is not None:
         return Cost(currency_of(machine.currency), machine.price_per_hour, Source.PROVIDER)
-    return kept
+    if kept.source == Source.PROVIDER:
+        return kept
+    return _of_its_size(seen) or kept
+
+
+def _of_its_size(seen: Observation) -> Cost | None:
+    """Return what the provider's owner says that a machine of its size costs; of a spot machine nobody says it."""
+    recorded, provider = seen.memory.machine, seen.provider
+    wanted = seen.machine_at(seen.placement)
+    if provider is None or wanted is None or Purchase.SPOT in {wanted.purchase, recorded.get("purchase")}:
+        return None
+    size = size_of(wanted, str(recorded.get("instanceType") or ""), provider.spec.sizes)
+    if size is None or size.price_per_hour is None:
+        return None
+    return Cost(USD, size.price_per_hour, Source.SIZE)
 
 
 def _summed_up(seen: Observation, before: Mapping[str, Any], known: Cost, told: Cost) -> Cost:

@@ -7,6 +7,7 @@ from typing import Any
 from gpuwright.instance.witness import Trail, Witness
 from gpuwright.model.instance_spec import InstanceSpec, PowerState
 from gpuwright.model.machine import Machine
+from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.memory import Launch, Memory, ProviderRef
 from gpuwright.model.names import (
     ANNOTATION_ADOPT,
@@ -20,6 +21,7 @@ from gpuwright.model.placement_spec import Offer
 from gpuwright.model.provider_view import Hindrance, ProviderView
 from gpuwright.model.request import Wishes
 from gpuwright.model.resources import Key
+from gpuwright.model.size_spec import UnknownSize, resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +113,29 @@ class Observation:
         return wishes
 
     def wishes_at(self, placement: int) -> Wishes | Unmet | None:
-        """Return what the spec asks for at one of its placements; None where that is not known."""
+        """Return what the spec asks for at one of its placements, in the words of the provider's size where it names
+        one; None where that is not known.
+        """
         wishes, offer = self.wishes, self.offer(placement)
         if wishes is None or isinstance(wishes, Unmet):
             return wishes
-        return None if offer is None else replace(wishes, machine=offer.machine(wishes.machine))
+        if offer is None:
+            return None
+        machine = offer.machine(wishes.machine)
+        provider = self.providers.get(offer.ref)
+        if machine.size is not None and provider is None:
+            return None
+        try:
+            return replace(wishes, machine=resolved(machine, provider.spec.sizes if provider is not None else ()))
+        except UnknownSize:
+            return None  # the provider's hindrance says which sizes there are
+
+    def machine_at(self, placement: int) -> MachineSpec | None:
+        """Return what is bought at one of the placements, in the spec's words; None where there is no such one."""
+        offer = self.offer(placement)
+        if offer is None or self.instance.spec is None:
+            return None
+        return offer.machine(self.instance.spec.machine)
 
     @property
     def placement(self) -> int:

@@ -14,6 +14,7 @@ from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import KubeClient, NotFound
 from gpuwright.model.api_base import sentences
 from gpuwright.model.clock import Clock
+from gpuwright.model.conditions import Reason
 from gpuwright.model.instance_spec import InstanceSpec
 from gpuwright.model.machine import Machine
 from gpuwright.model.memory import Launch, Memory, Outcome, ProviderRef, parse_memory
@@ -21,6 +22,7 @@ from gpuwright.model.names import FINALIZER_MACHINE, Owner
 from gpuwright.model.provider_view import Hindrance, ProviderView
 from gpuwright.model.request import Wishes
 from gpuwright.model.resources import INSTANCES, Key
+from gpuwright.model.size_spec import UnknownSize, resolved
 
 
 class Observer:
@@ -131,7 +133,7 @@ class Observer:
         for ref in _refs(instance):
             view = self._desk.view(ref, instance.key)
             if isinstance(view, ProviderView):
-                providers[ref] = view
+                providers[ref] = _with_sizes(instance, view)
             elif view is not None:
                 missing[ref] = view
         witness = self._witnessed(instance, providers, now)
@@ -184,6 +186,19 @@ class Observer:
             return True
         body = self._cache.get(Key(INSTANCES.kind, owner.namespace, owner.name))
         return body is not None and body["metadata"]["uid"] == owner.uid
+
+
+def _with_sizes(instance: Instance, view: ProviderView) -> ProviderView:
+    """Return the provider as it is, or with a hindrance where it has no size of a name that it is asked for."""
+    if instance.spec is None or view.hindrance is not None:
+        return view
+    try:
+        for offer in instance.spec.offers:
+            if offer.ref == view.ref:
+                resolved(offer.machine(instance.spec.machine), view.spec.sizes)
+    except UnknownSize as error:
+        return replace(view, hindrance=Hindrance(Reason.INVALID_SPEC, str(error), stalls=True))
+    return view
 
 
 def _parsed(spec: Mapping[str, Any]) -> tuple[InstanceSpec | None, str]:

@@ -14,6 +14,7 @@ from gpuwright.model.api_base import (
     final_value,
     given,
     keys_at_most,
+    must_match,
     rule,
 )
 from gpuwright.model.ec2_spec import Ec2Machine
@@ -33,6 +34,9 @@ class Purchase(StrEnum):
 
 Text = Annotated[str, StringConstraints(max_length=253)]
 Word = Annotated[Text | None, EMPTY_IS_ABSENT]
+_SIZE = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_NO_SIZE = "must be a name of lower-case letters, digits and '-', such as large"
+SizeName = Annotated[str, StringConstraints(max_length=63), must_match(_SIZE, _NO_SIZE)]
 Image = Annotated[Annotated[str, StringConstraints(max_length=1024)] | None, EMPTY_IS_ABSENT]
 Cores = Annotated[
     Annotated[
@@ -80,13 +84,23 @@ class GatewayMachine(ApiModel):
 
 
 class MachineSpec(ApiModel):
-    """What to buy: one of instanceType, cpu with memory, or gpu alone; gpu may stand beside the other two."""
+    """What to buy: one of instanceType, size, cpu with memory, or gpu alone; gpu may stand beside instanceType, and
+    beside cpu with memory.
+    """
 
     instance_type: Word = Field(
         None,
         description="Such as gpu.h100.1. The provider's own word for a shape of machine. Default: none, the provider "
         "chooses by cpu, memory and gpu.",
         json_schema_extra=final_text("instanceType", MACHINE_IS_FINAL),
+    )
+    size: Annotated[
+        Annotated[str, StringConstraints(max_length=63), must_match(f"({_SIZE})?", _NO_SIZE)] | None, EMPTY_IS_ABSENT
+    ] = Field(
+        None,
+        description="Such as large. A name from the provider's spec.sizes; what it stands for is looked up when the "
+        "machine is asked for. Default: none.",
+        json_schema_extra=final_text("size", MACHINE_IS_FINAL),
     )
     cpu: Cores = Field(
         None,
@@ -159,11 +173,20 @@ class MachineSpec(ApiModel):
     )
 
     @rule(
-        f"has(self.gpu) || {given('instanceType')} || {given('cpu')} || {given('memory')}",
-        "say what to buy: instanceType, or gpu, or cpu with memory",
+        f"has(self.gpu) || {given('instanceType')} || {given('size')} || {given('cpu')} || {given('memory')}",
+        "say what to buy: instanceType, or size, or gpu, or cpu with memory",
     )
     def _says_what_to_buy(self) -> bool:
-        return not (self.gpu is None and self.instance_type is None and self.cpu is None and self.memory is None)
+        ways = (self.gpu, self.instance_type, self.size, self.cpu, self.memory)
+        return any(way is not None for way in ways)
+
+    @rule(
+        f"!{given('size')} || !(has(self.gpu) || {given('instanceType')} || {given('cpu')} || {given('memory')})",
+        "size stands beside instanceType, gpu, cpu or memory, which it stands for: keep one way of saying what to buy",
+    )
+    def _leaves_the_rest_to_the_size(self) -> bool:
+        others = (self.gpu, self.instance_type, self.cpu, self.memory)
+        return self.size is None or all(other is None for other in others)
 
     @rule(
         f"!{given('instanceType')} || !({given('cpu')} || {given('memory')})",

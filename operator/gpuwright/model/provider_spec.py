@@ -13,6 +13,7 @@ from gpuwright.model.api_base import (
     Seconds,
     SecretKeyRef,
     crd,
+    distinct,
     rule,
 )
 from gpuwright.model.ec2_spec import SETTLE_SECONDS as EC2_SETTLE_SECONDS
@@ -22,6 +23,7 @@ from gpuwright.model.namespace_selector import AllowedNamespaces
 from gpuwright.model.runpod_spec import SETTLE_SECONDS as RUNPOD_SETTLE_SECONDS
 from gpuwright.model.runpod_spec import SETTLES_SLOWLY as RUNPOD_SETTLES_SLOWLY
 from gpuwright.model.runpod_spec import RunpodSpec
+from gpuwright.model.size_spec import MAX_SIZES, Size, name_of
 from gpuwright.model.skypilot_spec import LOOPBACK, SkyPilotSpec
 from gpuwright.model.skypilot_spec import SETTLE_SECONDS as SKYPILOT_SETTLE_SECONDS
 from gpuwright.model.skypilot_spec import SETTLES_SLOWLY as SKYPILOT_SETTLES_SLOWLY
@@ -227,6 +229,15 @@ class ProviderSpec(ApiModel):
         60,
         description="Such as 60. The longest that an unanswered create may still take effect and stay unlisted, in "
         "seconds; more than timeouts.requestSeconds. Too small a value can buy a machine twice. Default: 60.",
+    )
+    sizes: Annotated[list[Size], Field(max_length=MAX_SIZES), distinct(name_of, "each name may stand there once")] = (
+        Field(
+            [],
+            description='Such as [{name: large, instanceType: gpu.h100.1, pricePerHour: "2.10"}]. Names for what is '
+            "bought here, at most 64: a machine asks for one by machine.size. A change holds for what is bought after "
+            "it. Default: none.",
+            json_schema_extra=crd(list_type="map", map_keys=["name"]),
+        )
     )
     sweep: Sweep = Field(
         Sweep(),

@@ -176,7 +176,9 @@ class CostStatus(StatusModel):
 
     currency: str = Field(description="Such as USD. The currency of the price.")
     price_per_hour: str = Field(description='Such as "2.10". Price of one hour, as a decimal number.')
-    source: str = Field(description="Such as Provider. Who says so.")
+    source: str = Field(
+        description="Such as Provider. Who says so: the Provider, or its object's spec.sizes by the machine's Size."
+    )
     accumulated: str = Field(
         description='Such as "0.35". What the machines of this instance have cost until accumulatedTime, while their '
         "price was known. For later add pricePerHour; it is written down only along with something else."

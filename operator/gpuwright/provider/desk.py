@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
-from gpuwright.adapters.contract import Adapter, Created, Deletion, Gate
+from gpuwright.adapters.contract import Adapter, Created, Deletion, Gate, NotAsked
 from gpuwright.adapters.desk import LedgerEntry
 from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import Conflict, KubeClient, NotFound
@@ -228,6 +228,8 @@ class Desk:
     async def create(self, ref: ProviderRef, asker: Key, request: MachineRequest, gate: Gate) -> Created:
         """See ProviderDesk.create."""
         account, adapter = self._usable(ref, asker)
+        if request.wishes.machine.size is not None:
+            raise NotAsked(f"nobody knows what size {request.wishes.machine.size} is")
         what = words_of(request.wishes.machine)
         try:
             created = await self._caller.call(account, "create", adapter.create(request, gate))

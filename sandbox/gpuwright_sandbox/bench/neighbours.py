@@ -16,14 +16,15 @@ from gpuwright_sandbox.gateway.shapes import Json
 
 SICK = "sick"
 _LIMITS: Json = {"createsPerMinute": 60_000, "maxInFlight": 64}
-_PATIENCE_SECONDS = 300.0
+_PATIENCE_SECONDS = 900.0
 _PACE_SECONDS = 0.1  # between two instances: one must not wait for the one before
 _STUCK_SECONDS = 2.0  # from the deletions at the sick one until all of them wait for it
 
 SETTING = Setting(
     name="neighbours",
     # A machine runs as soon as it is made, so that no list is waited for: what is measured is the operator's own time.
-    provider={"limits": _LIMITS, "settleSeconds": 40},
+    # Probes come often, so that the one that hung is heard of soon after it goes on.
+    provider={"limits": _LIMITS, "settleSeconds": 40, "probe": {"periodSeconds": 5}},
     gateway={"boot_seconds": 0},
     audit=False,
 )
