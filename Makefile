@@ -34,6 +34,11 @@ chart-tools: $(READY)  ## find or build Helm 3, Helm 4 and kubeconform (kept in 
 demo: $(READY)  ## show the main job on a real API server; KEEP=1 leaves it running
 	@$(BIN)/gpuwright-sandbox demo $(if $(KEEP),--keep) $(if $(PLAIN),--plain)
 
+.PHONY: demo-placements
+demo-placements: $(READY)  ## show the second placement serve what the first has no room for (a gateway, and EC2's double)
+	@$(BIN)/gpuwright-sandbox tools
+	@$(BIN)/gpuwright-sandbox demo-placements
+
 .PHONY: test
 test: $(READY)  ## run the tests: pure ones, and those on a real API server (about 20 minutes)
 	@$(BIN)/gpuwright-sandbox tools

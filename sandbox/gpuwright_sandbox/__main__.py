@@ -8,10 +8,11 @@ from gpuwright_sandbox import chart_tools
 from gpuwright_sandbox.bench import cli as bench
 from gpuwright_sandbox.controlplane import cli as controlplane
 from gpuwright_sandbox.demo import cli as demo
+from gpuwright_sandbox.demo import placements
 from gpuwright_sandbox.gateway import cli as gateway
 
 # Each part adds its commands with `add_parser(subparsers)`; a command sets `run`, which returns the exit code.
-PARTS: tuple[ModuleType, ...] = (controlplane, gateway, demo, bench, chart_tools)
+PARTS: tuple[ModuleType, ...] = (controlplane, gateway, demo, placements, bench, chart_tools)
 
 
 def main() -> None:
