@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import (
     BORN,
@@ -234,6 +234,7 @@ class TestWrites:
         assert with_cost(seen, once, {**once, "summary": "Again"})["cost"] == once["cost"]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

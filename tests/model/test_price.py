@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpuwright.model.price import currency_of, price_of, spent, written
@@ -56,6 +56,7 @@ def test_a_sum_is_written_as_people_read_it(amount: str, text: str) -> None:
     assert written(Decimal(amount)) == text
 
 
+@settings(deadline=None)
 @given(st.decimals(min_value=0, max_value=10**8, places=6))
 def test_what_was_written_is_read_as_it_was(amount: Decimal) -> None:
     assert price_of(written(amount)) == amount

@@ -128,7 +128,7 @@ class TestSharing:
         assert "canary" not in repr(vars(budgets))
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30)), max_size=60), st.integers(1, 30), st.integers(1, 4))
 def test_however_many_share_them_the_rate_is_never_passed(
     steps: list[tuple[int, int]], rate: int, in_flight: int
