@@ -93,6 +93,7 @@ async def run(plan: Plan, binaries: Binaries, command: Sequence[str]) -> Neighbo
             sick.pause()
             try:
                 await stage.driver.delete_all(names)
+                await _until_announced(stage, names)
                 await asyncio.sleep(_STUCK_SECONDS)
                 hanging = await _measured(stage, "beside", plan.neighbours)
                 stuck = sum(name in stage.driver.seen.exist for name in names)
@@ -128,6 +129,17 @@ async def _measured(stage: Stage, word: str, count: int) -> Waits:
     return Waits(
         tuple(seen.ready[name] - posted[name] for name in names),
         tuple(seen.gone[name] - deleted[name] for name in names),
+    )
+
+
+async def _until_announced(stage: Stage, names: Sequence[str]) -> None:
+    """Wait out the burst of writes before the calls: it would be measured along with what hangs."""
+    seen = stage.driver.seen
+    await driver.until(
+        "all deletions announced",
+        lambda: all(seen.summaries.get(name) == "Deleting" for name in names),
+        _PATIENCE_SECONDS,
+        seen.standing,
     )
 
 
