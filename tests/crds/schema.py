@@ -65,6 +65,7 @@ OTHER_PROVIDERS = (
     "spec.runpod",
     "spec.machine.runpod",
     "spec.placements",
+    "spec.placements[]",
 )
 
 

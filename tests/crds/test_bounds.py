@@ -26,7 +26,12 @@ from tests.crds.schema import (
 from tests.crds.server import Server
 
 from gpuwright.model.ec2_spec import REGION_IS_FINAL
-from gpuwright.model.instance_spec import BOOTSTRAP_IS_FINAL, PROVIDER_IS_FINAL, TAGS_ARE_FINAL
+from gpuwright.model.instance_spec import (
+    BOOTSTRAP_IS_FINAL,
+    PLACEMENTS_ARE_FINAL,
+    PROVIDER_IS_FINAL,
+    TAGS_ARE_FINAL,
+)
 from gpuwright.model.machine_spec import MACHINE_IS_FINAL
 from gpuwright.model.provider_spec import ENDPOINT_IS_FINAL, TYPE_IS_FINAL
 
@@ -37,6 +42,7 @@ FINAL = (
     MACHINE_IS_FINAL,
     BOOTSTRAP_IS_FINAL,
     TAGS_ARE_FINAL,
+    PLACEMENTS_ARE_FINAL,
     TYPE_IS_FINAL,
     ENDPOINT_IS_FINAL,
     REGION_IS_FINAL,
@@ -63,6 +69,12 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "spec.machine.cpu": lambda length: "8".rjust(length, "0"),
     "spec.machine.memory": lambda length: "64Gi".rjust(length, "0"),
     "spec.machine.disk": lambda length: "200Gi".rjust(length, "0"),
+    "spec.placements[].disk": lambda length: "200Gi".rjust(length, "0"),
+    "spec.placements[].ec2.subnetId": lambda length: "subnet-".ljust(length, "0"),
+    "spec.placements[].ec2.securityGroupIds[]": lambda length: "sg-".ljust(length, "0"),
+    "spec.sizes[].cpu": lambda length: "8".rjust(length, "0"),
+    "spec.sizes[].memory": lambda length: "64Gi".rjust(length, "0"),
+    "spec.sizes[].pricePerHour": lambda length: f".{'0' * 9}".rjust(length, "1"),
     "spec.allowedNamespaces.selector.matchExpressions[].key": lambda length: "/".join(("a" * (length - 64), "b" * 63)),
 }
 """Texts of a given length where not just any will do."""
@@ -123,6 +135,10 @@ def items(at: str, node: Node, count: int) -> list[object]:
         return [f"sg-{number:08x}" for number in range(count)]
     if at.endswith("runpod.ports"):
         return [f"{number + 1}/tcp" for number in range(count)]
+    if at == "spec.placements":
+        return [{"providerRef": {"name": f"a{number}"}} for number in range(count)]
+    if at == "spec.sizes":
+        return [{"name": f"a{number}", "instanceType": "a"} for number in range(count)]
     assert node["items"]["type"] == "string"
     return [f"a{number}" for number in range(count)]
 

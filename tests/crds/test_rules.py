@@ -359,6 +359,52 @@ EC2_CASES = (
     ),
 )
 CASES += EC2_CASES
+SIZED = "sized-0"
+SIZE_NAME = "must be a name of lower-case letters, digits and '-', such as large"
+SIZE_ALONE = (
+    "size stands beside instanceType, gpu, cpu or memory, which it stands for: keep one way of saying what to buy"
+)
+TOGETHER = "cpu and memory stand together: write both, or neither"
+
+
+def sized(field: str, good: object, bad: object, sentence: str) -> Case:
+    """Return a case about one word of a provider's first size."""
+    shown = bad if isinstance(bad, int) else f'"{bad}"'
+    at, way = f"spec.sizes[].{field}", f"spec.sizes.0.{field}"
+    return Case(at, PROVIDER, {way: good}, {way: bad}, invalid(f"spec.sizes[0].{field}", str(shown), sentence))
+
+
+CASES += (
+    Case(
+        "spec.machine",
+        SIZED,
+        {},
+        {"spec.machine.gpu": {"type": "H100"}},
+        invalid("spec.machine", "", SIZE_ALONE),
+    ),
+    text("spec.machine.size", SIZED, "spec.machine.size", "h100-8", "Large size", SIZE_NAME),
+    text("spec.sizes[].name", PROVIDER, "spec.sizes.0.name", "h100-8", "Large size", SIZE_NAME),
+    Case(
+        "spec.sizes[]",
+        PROVIDER,
+        {"spec.sizes": [{"name": "a", "gpu": {"type": "H100"}}]},
+        {"spec.sizes": [{"name": "a", "pricePerHour": "1"}]},
+        invalid("spec.sizes[0]", "", "say what this size is: instanceType, or gpu, or cpu with memory"),
+    ),
+    Case(
+        "spec.sizes[]",
+        PROVIDER,
+        {"spec.sizes.0.cpu": MISSING, "spec.sizes.0.memory": MISSING},
+        {"spec.sizes.0.cpu": MISSING},
+        invalid("spec.sizes[0]", "", TOGETHER),
+    ),
+    sized("cpu", "500m", "eight", '"eight" is no quantity: write for example 8 or 500m'),
+    sized("cpu", "10k", 10001, f"must be between 1m and 10k, but 10001 was given: {CORES}"),
+    sized("memory", "64G", "64GB", '"64GB" is no quantity: write for example 64Gi'),
+    sized("memory", "64Mi", 64, f"must be between 64Mi and 64Ti, but 64 was given: {BYTES}"),
+    sized("pricePerHour", "2", "2,10", 'must be a price as text, such as "2.10"'),
+    sized("pricePerHour", "0.000000001", "-1", 'must be a price as text, such as "2.10"'),
+)
 ANYWHERE = "trainer-anywhere"
 CASES += (
     Case(
@@ -534,6 +580,7 @@ CHANGES = (
     final("spec.ec2.endpoint", EC2, {"spec.ec2.endpoint": "http://a"}, provider_spec.ENDPOINT_IS_FINAL),
     final("spec.ec2.endpoint", EC2, {"spec.ec2.endpoint": MISSING}, provider_spec.ENDPOINT_IS_FINAL),
     final("spec.skypilot.endpoint", SKY, {"spec.skypilot.endpoint": "http://a"}, provider_spec.ENDPOINT_IS_FINAL),
+    final("spec.machine.size", SIZED, {"spec.machine.size": "small"}, MACHINE),
     final("spec.machine.skypilot", SKY_MACHINE, {"spec.machine.skypilot.cloud": "gcp"}, MACHINE),
     final("spec.machine.skypilot", TYPED, {"spec.machine.skypilot": {}}, MACHINE),
     final("spec.machine.ec2", EC2_MACHINE, {"spec.machine.ec2.keyName": "others"}, MACHINE),

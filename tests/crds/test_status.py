@@ -54,6 +54,7 @@ ATTEMPT = {
     "message": OUTSIDE,
     "startedTime": "",
     "finishedTime": "",
+    "placement": 1,
 }
 INSTANCE_STATUS: Manifest = {
     "observedGeneration": 1,
@@ -83,6 +84,7 @@ PROVIDER_STATUS: Manifest = {
     "breaker": {"state": "HalfOpen", "failures": 3, "openedTime": ""},
     "capabilities": Capabilities(CreateKey.UNIQUE_NAME, True, True, False, True, OUTSIDE).body(),
     "instances": {"total": 1, "ready": 1, "creating": 0},
+    "unavailableOffers": [{"offer": OUTSIDE, "sinceTime": "", "untilTime": "", "message": OUTSIDE}] * 2,
     "orphans": [
         {
             "id": OUTSIDE,

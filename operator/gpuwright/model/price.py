@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 MAX_DIGITS = 9  # before the point: more is no price of a machine
+MAX_PRICE = MAX_DIGITS + 1 + 9  # characters
 PRICE = rf"[0-9]{{1,{MAX_DIGITS}}}(\.[0-9]{{1,9}})?"
 """How a price is written, such as 2.10; RE2 and Python read it alike."""
 USD = "USD"

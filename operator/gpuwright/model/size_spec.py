@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from gpuwright.model.api_base import EMPTY_IS_ABSENT, ApiModel, given, must_match, rule
 from gpuwright.model.machine_spec import Cores, Gpu, MachineSpec, Memory, SizeName, Word
-from gpuwright.model.price import PRICE, price_of
+from gpuwright.model.price import MAX_PRICE, PRICE, price_of
 
 MAX_SIZES = 64
 
@@ -50,7 +50,7 @@ class Size(ApiModel):
     price_per_hour: Annotated[
         Annotated[
             str,
-            StringConstraints(max_length=32),
+            StringConstraints(max_length=MAX_PRICE),
             must_match(f"({PRICE})?", 'must be a price as text, such as "2.10"'),
         ]
         | None,
