@@ -288,6 +288,21 @@ async def test_a_machine_made_for_an_object_that_is_gone_is_terminated_and_enter
     assert stage.desk.machines == {}
 
 
+@pytest.mark.parametrize("error", [Unknown("reset"), NotCommitted("no room")], ids=["no answer", "a refusal"])
+async def test_an_answer_that_came_late_does_not_take_back_a_machine_that_another_operator_has_seen(
+    error: ProviderError,
+) -> None:
+    stage = Stage()
+    stage.desk.answers.append(error)
+    seen = {"launch": {"outcome": "Committed"}, "machine": {"id": "i-1", "name": N}}
+    stage.desk.during_create.append(lambda: stage.change({"status": seen}))
+    await stage.reconcile()
+    assert stage.desk.calls[0] == f"create {N}"
+    assert stage.status["launch"]["outcome"] == "Committed"
+    assert stage.status["machine"]["id"] == "i-1"
+    assert stage.desk.ledger == [], "nothing of it is a leak"
+
+
 async def test_another_object_of_the_same_name_does_not_get_the_outcome() -> None:
     stage = Stage()
 

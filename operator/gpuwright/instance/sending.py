@@ -14,7 +14,7 @@ from gpuwright.instance.report import status_of
 from gpuwright.instance.rules.decide import decide
 from gpuwright.instance.rules.launch import retry_delay
 from gpuwright.instance.rules.placement import put_aside
-from gpuwright.instance.writer import StatusWriter, same_send
+from gpuwright.instance.writer import StatusWriter, same_send, takes_back_a_machine
 from gpuwright.kube.client import ApiError
 from gpuwright.kube.events import Recorder
 from gpuwright.model.clock import Clock
@@ -115,7 +115,7 @@ class Sending:
     async def _record(self, seen: Observation, memory: Memory) -> bool:
         def status_for(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
             same = body["metadata"]["uid"] == seen.instance.owner.uid and same_send(body, seen.memory)
-            if not same:
+            if not same or takes_back_a_machine(body, memory):
                 return None
             finalized = FINALIZER_MACHINE in (body["metadata"].get("finalizers") or ())
             instance = replace(

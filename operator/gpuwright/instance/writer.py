@@ -11,7 +11,7 @@ from gpuwright.instance.observation import Observation
 from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import ApiError, Conflict, Invalid, KubeClient, NotFound
 from gpuwright.kube.merge_patch import merge_patch
-from gpuwright.model.memory import Memory
+from gpuwright.model.memory import Memory, Outcome
 from gpuwright.model.resources import INSTANCES
 from gpuwright.telemetry import Metrics
 
@@ -118,6 +118,17 @@ class StatusWriter:
             answer = await client.patch(INSTANCES, body, {"status": smallest}, status=True)
         self._cache.put(INSTANCES.kind, answer)
         return answer
+
+
+def takes_back_a_machine(body: Mapping[str, Any], memory: Memory) -> bool:
+    """Return whether the object has the machine of this memory's send on record, and the memory knows of none.
+
+    An operator that has taken over has seen the machine; the answer that its forerunner gets late, or gets none of,
+    proves nothing against that.
+    """
+    launch = (body.get("status") or {}).get("launch") or {}
+    ours = memory.launch.outcome if memory.launch else None
+    return same_send(body, memory) and launch.get("outcome") == Outcome.COMMITTED and ours is not Outcome.COMMITTED
 
 
 def same_send(body: Mapping[str, Any], memory: Memory) -> bool:
