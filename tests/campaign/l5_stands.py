@@ -70,8 +70,10 @@ PROVIDER: Mapping[Stands, Conditions] = {
 _HIDDEN = frozenset(
     {"observedGeneration", "lastTransitionTime", "token", "requestHash", "sentBy", "intendedTime", "createdTime"}
     | {"startedTime", "finishedTime", "credentialsVersion", "address", "id", "providerID", "send"}
+    | {"accumulated", "accumulatedTime"}
 )
-"""What differs between any two objects, or with each edit; an intent that never left in time is written once more."""
+"""What differs between any two objects, or with each edit; an intent that never left in time is written once more;
+who has had a machine for longer has paid more."""
 
 _OWN = re.compile(r"-[0-9a-f]{10}(?![0-9a-f])")
 

@@ -80,7 +80,7 @@ def _play(ground: Ground, names: list[str]) -> dict[str, Report]:
     found = {}
     with Slots(ground) as slots, slots.lent() as slot:
         # So slow that whoever does not wait for the end of a machine is seen.
-        slot.gateway.change_settings(delete_seconds=1.0)
+        slot.gateway.change_settings(delete_seconds=3.0)
         for name in names:
             case = CASES[name]
             play = next(play for play in PLAYS if play.name == case.play)

@@ -27,7 +27,7 @@ from gpuwright_sandbox.demo.checks import Check
 from gpuwright_sandbox.demo.errors import ClaimError, DemoError, NotSeenError, NotStartedError
 from gpuwright_sandbox.demo.eyes import GROUP, NAMESPACE, VERSION
 from gpuwright_sandbox.demo.operator_process import OperatorProcess
-from gpuwright_sandbox.demo.stage import EXAMPLES, ROOT, USER
+from gpuwright_sandbox.demo.stage import ROOT, USER
 from gpuwright_sandbox.ec2.calls import Kind
 from gpuwright_sandbox.ec2.double import Ec2Double
 from gpuwright_sandbox.ec2.fates import Pace
@@ -152,7 +152,7 @@ def _say(who: str, what: str) -> None:
 
 
 def _play(ground: Ground) -> int:
-    manifest = (EXAMPLES / "placements.yaml").read_text().replace(FIRST, ground.gateway.url)
+    manifest = (ROOT / "examples" / "demo-placements.yaml").read_text().replace(FIRST, ground.gateway.url)
     everything = manifest.replace(SECOND, ground.ec2.url)
     print("\n[1/3] The first placement has no room: the second one serves", flush=True)
     ground.apply(everything)
