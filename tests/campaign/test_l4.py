@@ -29,10 +29,11 @@ Guard = Callable[[pytest.MonkeyPatch], None]
 
 
 def test_a_sample_of_courses_breaks_nothing() -> None:
-    outcome = l4.run(SEED, sample=0.008, steps=50, shrinks=False)
+    # In processes of its own, as the campaign: what Hypothesis draws hangs on the modules that a process has loaded.
+    outcome = l4.run(SEED, sample=0.008, steps=50, shrinks=False, processes=2)
     assert outcome.violations == ()
     assert (outcome.found, outcome.tested) == (40, 40)
-    assert dict(outcome.facts)["steps"] >= 40 * 45
+    assert dict(outcome.facts)["steps"] >= 40 * 40
 
 
 def test_the_same_seed_draws_the_same_courses() -> None:
