@@ -40,7 +40,7 @@ demo-placements: $(READY)  ## show the second placement serve what the first has
 	@$(BIN)/gpuwright-sandbox demo-placements
 
 .PHONY: test
-test: $(READY)  ## run the tests: pure ones, and those on a real API server (about 20 minutes)
+test: $(READY)  ## run the tests: pure ones, and those on a real API server (about 15 minutes)
 	@$(BIN)/gpuwright-sandbox tools
 	@$(BIN)/gpuwright-sandbox chart-tools
 	@$(BIN)/python -m hack.programs --make promtool actionlint mkdocs
