@@ -21,7 +21,7 @@ from tests.e2e.world import FAST_BOOT, World
 from gpuwright_sandbox.controlplane.plane import ControlPlane
 from gpuwright_sandbox.gateway.process import GatewayProcess
 
-PATIENCE_SECONDS = 75.0
+PATIENCE_SECONDS = 150.0
 PROVIDER = "gateway"
 
 
