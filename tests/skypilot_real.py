@@ -19,11 +19,12 @@ from typing import Any
 import httpx
 import pytest
 
+from gpuwright.adapters.bearer import BearerToken
 from gpuwright.adapters.contract import Created, Deletion
 from gpuwright.adapters.skypilot import SkyPilot
 from gpuwright.adapters.skypilot_calls import Calls
 from gpuwright.adapters.skypilot_request import user_of
-from gpuwright.adapters.skypilot_wire import FIELDS, SkyPilotCredentials, Wire
+from gpuwright.adapters.skypilot_wire import FIELDS, Wire
 from gpuwright.http_client import Endpoint, HttpClient
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.conditions import Reason
@@ -59,7 +60,7 @@ def adapter_for(url: str, *, connect: float = 5.0, seconds: float = 240.0) -> Sk
     block = {"endpoint": url, "credentialsSecretRef": {"name": "skypilot", "key": "token"}, "cloud": "slurm"}
     spec = SkyPilotSpec.model_validate(block)
     http = HttpClient(Endpoint(url, connect, seconds, LOOPBACK_ALLOWED))
-    calls = Calls(Wire(http, SkyPilotCredentials("none-is-asked-for")), user_of(OURS), connect + seconds)
+    calls = Calls(Wire(http, BearerToken("none-is-asked-for")), user_of(OURS), connect + seconds)
     return SkyPilot(spec, calls, OURS, seconds=connect + seconds, promises=True)
 
 

@@ -8,7 +8,8 @@ from typing import Any, Self
 from tests.adapters.contract import CLUSTER, Deed, Trouble, Verb, Wait
 from tests.adapters.raw_server import RawServer
 
-from gpuwright.adapters.gateway import Gateway, GatewayCredentials
+from gpuwright.adapters.bearer import BearerToken
+from gpuwright.adapters.gateway import Gateway
 from gpuwright.http_client import Endpoint, HttpClient
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.provider_spec import GatewaySpec
@@ -116,7 +117,7 @@ class GatewayStage:
         spec = GatewaySpec.model_validate(body)
         # Connecting takes longer in a busy process than anything that a test waits for.
         http = HttpClient(Endpoint(spec.endpoint, PATIENCE if seconds is PATIENCE else 0.5, seconds, LOOPBACK_ALLOWED))
-        adapter = Gateway(spec, GatewayCredentials(token), cluster, http, promises=promises)
+        adapter = Gateway(spec, BearerToken(token), cluster, http, promises=promises)
         self._made.append(adapter)
         return adapter
 

@@ -9,7 +9,8 @@ from tests.adapters.contract import CLUSTER, Deed, Trouble, Verb, Wait
 from tests.adapters.raw_server import RawServer
 from tests.engine.manual_clock import ManualClock
 
-from gpuwright.adapters.runpod import Runpod, RunpodCredentials
+from gpuwright.adapters.bearer import BearerToken
+from gpuwright.adapters.runpod import Runpod
 from gpuwright.http_client import Endpoint, HttpClient
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.machine_spec import MachineSpec
@@ -95,7 +96,7 @@ class RunpodStage:
         # Connecting takes longer in a busy process than anything that a test waits for.
         connect = PATIENCE if seconds is PATIENCE else 0.5
         http = HttpClient(Endpoint(self.runpod.url, connect, seconds, LOOPBACK_ALLOWED))
-        adapter = Runpod(RunpodCredentials(key), cluster, http, promises=promises)
+        adapter = Runpod(BearerToken(key), cluster, http, promises=promises)
         self._made.append(adapter)
         return adapter
 

@@ -9,10 +9,11 @@ from tests.adapters.contract import CLUSTER, Deed, Trouble, Verb, Wait
 from tests.adapters.raw_server import RawServer
 from tests.engine.manual_clock import ManualClock
 
+from gpuwright.adapters.bearer import BearerToken
 from gpuwright.adapters.skypilot import SkyPilot
 from gpuwright.adapters.skypilot_calls import Calls
 from gpuwright.adapters.skypilot_request import user_of
-from gpuwright.adapters.skypilot_wire import SkyPilotCredentials, Wire
+from gpuwright.adapters.skypilot_wire import Wire
 from gpuwright.http_client import Endpoint, HttpClient
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.machine_spec import MachineSpec
@@ -128,7 +129,7 @@ class SkyPilotStage:
         # Connecting takes longer in a busy process than anything that a test waits for.
         connect = PATIENCE if seconds is PATIENCE else 0.5
         http = HttpClient(Endpoint(spec.endpoint, connect, seconds, LOOPBACK_ALLOWED))
-        calls = Calls(Wire(http, SkyPilotCredentials(token)), user_of(cluster), connect + seconds)
+        calls = Calls(Wire(http, BearerToken(token)), user_of(cluster), connect + seconds)
         adapter = SkyPilot(spec, calls, cluster, seconds=connect + seconds, promises=promises)
         self._made.append(adapter)
         return adapter

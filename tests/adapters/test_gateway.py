@@ -27,7 +27,6 @@ from tests.adapters.raw_server import RawServer, closed_port
 from gpuwright import http_client
 from gpuwright.adapters import gateway as gateway_module
 from gpuwright.adapters.contract import Created, Deletion, NotLooked
-from gpuwright.adapters.gateway import GatewayCredentials
 from gpuwright.model.capabilities import CreateKey
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import (
@@ -478,10 +477,6 @@ async def test_a_rotation_does_not_break_the_look_that_is_on_its_way() -> None:
         assert isinstance(await asked, Present)
         with pytest.raises(NotLooked):
             await adapter.look("trainer-0", opened)
-
-
-def test_the_token_is_in_no_repr() -> None:
-    assert "s3cret" not in repr(GatewayCredentials("s3cret")) + str(GatewayCredentials("s3cret"))
 
 
 async def test_a_look_that_is_cancelled_is_cancelled() -> None:

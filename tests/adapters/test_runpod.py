@@ -376,9 +376,3 @@ async def test_an_answer_to_a_create_that_is_not_our_machine_is_unknown(
     stage.fault("createPod", answer=answer, carried_out=False)
     with pytest.raises(Unknown, match="not the one that was asked for"):
         await stage.adapter.create(a_request(), opened)
-
-
-def test_the_key_is_in_no_repr() -> None:
-    from gpuwright.adapters.runpod import RunpodCredentials
-
-    assert "rpa_" not in repr(RunpodCredentials("rpa_sandbox")) + str(RunpodCredentials("rpa_sandbox"))

@@ -6,10 +6,11 @@ from typing import Any, NoReturn
 
 import pytest
 
+from gpuwright.adapters.bearer import BearerToken
 from gpuwright.adapters.contract import NotAsked, NotLooked
 from gpuwright.adapters.skypilot_answers import Failure, Refusal
 from gpuwright.adapters.skypilot_calls import Calls
-from gpuwright.adapters.skypilot_wire import Failed, Refused, SkyPilotCredentials, Unreadable, Wire
+from gpuwright.adapters.skypilot_wire import Failed, Refused, Unreadable, Wire
 from gpuwright.http_client import Endpoint, HttpClient, Interrupted, NotSent, Unasked
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.conditions import Reason
@@ -21,7 +22,7 @@ class Wrong(Wire):
 
     def __init__(self, error: Exception) -> None:
         endpoint = Endpoint("http://127.0.0.1:1", 1.0, 1.0, AddressPolicy((ip_network("127.0.0.0/8"),)))
-        super().__init__(HttpClient(endpoint), SkyPilotCredentials("sky_x"))
+        super().__init__(HttpClient(endpoint), BearerToken("sky_x"))
         self._error = error
 
     async def submit(self, *_arguments: Any, **_more: Any) -> NoReturn:

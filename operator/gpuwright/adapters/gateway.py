@@ -5,12 +5,12 @@ Two dialects: Full has reads; CreateOnly has only POST and DELETE, so a look the
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from gpuwright.adapters.bearer import BearerToken
 from gpuwright.adapters.contract import Created, Deletion, Gate, NotAsked, NotLooked
 from gpuwright.adapters.gateway_answers import (
     NAME_CONFLICT,
@@ -43,28 +43,18 @@ CREATE_ONLY_LIMITS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayCredentials:
-    """The bearer token; kept out of repr."""
-
-    token: str
-
-    def __repr__(self) -> str:
-        return "GatewayCredentials(...)"
-
-
 class Gateway:
     """The adapter for one gateway endpoint and token."""
 
     def __init__(
-        self, spec: GatewaySpec, credentials: GatewayCredentials, cluster: str, http: HttpClient, *, promises: bool
+        self, spec: GatewaySpec, token: BearerToken, cluster: str, http: HttpClient, *, promises: bool
     ) -> None:
         self._spec = spec
         self._promises = promises
         self._cluster = cluster
         self._http = http
         self._known = KnownMachines()
-        self._auth = {"authorization": f"Bearer {credentials.token}"}
+        self._auth = token.header
 
     @property
     def capabilities(self) -> Capabilities:

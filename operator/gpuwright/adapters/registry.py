@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from gpuwright.adapters.bearer import BearerToken
 from gpuwright.adapters.contract import Adapter, Gate, Unbuildable
 from gpuwright.adapters.ec2_credentials import BadCredentials, credentials_of
-from gpuwright.adapters.gateway import Gateway, GatewayCredentials
-from gpuwright.adapters.runpod import Runpod, RunpodCredentials
+from gpuwright.adapters.gateway import Gateway
+from gpuwright.adapters.runpod import Runpod
 from gpuwright.adapters.skypilot import SkyPilot
 from gpuwright.adapters.skypilot_calls import Calls
 from gpuwright.adapters.skypilot_request import user_of
-from gpuwright.adapters.skypilot_wire import SkyPilotCredentials, Wire
+from gpuwright.adapters.skypilot_wire import Wire
 from gpuwright.http_client import BadEndpoint, Endpoint, HttpClient
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.api_base import SecretKeyRef
@@ -79,8 +80,7 @@ def _http(
 
 def _gateway(spec: ProviderSpec, context: AdapterContext) -> Gateway:
     http = _http(spec.gateway.endpoint, "gateway", spec, context, spec.gateway.ca_bundle)
-    credentials = GatewayCredentials(context.secret)
-    return Gateway(spec.gateway, credentials, context.cluster, http, promises=context.promises)
+    return Gateway(spec.gateway, BearerToken(context.secret), context.cluster, http, promises=context.promises)
 
 
 def _ec2(spec: ProviderSpec, context: AdapterContext) -> Adapter:
@@ -103,13 +103,13 @@ def _ec2(spec: ProviderSpec, context: AdapterContext) -> Adapter:
 def _skypilot(spec: ProviderSpec, context: AdapterContext) -> SkyPilot:
     http = _http(spec.skypilot.endpoint, "skypilot", spec, context, spec.skypilot.ca_bundle)
     seconds = float(spec.timeouts.connect_seconds + spec.timeouts.request_seconds)
-    calls = Calls(Wire(http, SkyPilotCredentials(context.secret)), user_of(context.cluster), seconds)
+    calls = Calls(Wire(http, BearerToken(context.secret)), user_of(context.cluster), seconds)
     return SkyPilot(spec.skypilot, calls, context.cluster, seconds=seconds, promises=context.promises)
 
 
 def _runpod(spec: ProviderSpec, context: AdapterContext) -> Runpod:
     http = _http(spec.runpod.endpoint, "runpod", spec, context)
-    return Runpod(RunpodCredentials(context.secret), context.cluster, http, promises=context.promises)
+    return Runpod(BearerToken(context.secret), context.cluster, http, promises=context.promises)
 
 
 def _origin(url: str) -> str:

@@ -6,12 +6,12 @@ of all pods and by nothing else, so a create that got no clear answer is settled
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import quote
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from gpuwright.adapters.bearer import BearerToken
 from gpuwright.adapters.contract import Created, Deletion, Gate, NotAsked
 from gpuwright.adapters.runpod_answers import (
     Meaning,
@@ -47,21 +47,11 @@ LIMITS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RunpodCredentials:
-    """The API key; kept out of repr."""
-
-    key: str
-
-    def __repr__(self) -> str:
-        return "RunpodCredentials(...)"
-
-
 class Runpod:
     """The adapter for one API key."""
 
-    def __init__(self, credentials: RunpodCredentials, cluster: str, http: HttpClient, *, promises: bool) -> None:
-        self._headers = {"authorization": f"Bearer {credentials.key}"}
+    def __init__(self, token: BearerToken, cluster: str, http: HttpClient, *, promises: bool) -> None:
+        self._headers = token.header
         self._cluster = cluster
         self._http = http
         self._promises = promises

@@ -6,13 +6,13 @@ that of the POST itself names its request. Texts in answers that are pickles are
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from gpuwright.adapters.bearer import BearerToken
 from gpuwright.adapters.contract import Gate
 from gpuwright.adapters.skypilot_answers import Failure, Refusal, failure_of, refusal_of
 from gpuwright.adapters.skypilot_machines import RequestState, requests_in
@@ -26,16 +26,6 @@ FIELDS = ("request_id", "name", "status", "cluster_name", "created_at", "finishe
 """Of a request no more is asked for: its body would hold the secrets of a launch."""
 
 _ID = re.compile(r"[0-9A-Za-z-]{8,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class SkyPilotCredentials:
-    """The token of a service account; kept out of repr."""
-
-    token: str
-
-    def __repr__(self) -> str:
-        return "SkyPilotCredentials(...)"
 
 
 class Refused(Exception):
@@ -64,10 +54,10 @@ class Wire:
     Besides the exceptions above, its methods raise those of HttpClient.
     """
 
-    def __init__(self, http: HttpClient, credentials: SkyPilotCredentials) -> None:
+    def __init__(self, http: HttpClient, token: BearerToken) -> None:
         self._http = http
         self._headers = {
-            "authorization": f"Bearer {credentials.token}",
+            **token.header,
             "x-skypilot-api-version": str(API_VERSION),
             "x-skypilot-version": VERSION,
         }

@@ -15,8 +15,9 @@ from tests.campaign.l1_words import word_of, words_of
 from tests.campaign.trace import Received, Sent
 from tests.engine.virtual_loop import LoopClock
 
+from gpuwright.adapters.bearer import BearerToken
 from gpuwright.adapters.contract import Created, Deletion, Gate, NotAsked, NotLooked
-from gpuwright.adapters.gateway import Gateway, GatewayCredentials
+from gpuwright.adapters.gateway import Gateway
 from gpuwright.adapters.gateway_answers import STATES
 from gpuwright.adapters.registry import AdapterContext
 from gpuwright.http_client import Answer, Interrupted, Unasked
@@ -173,7 +174,7 @@ class ToldGateway:
     def __init__(self, line: Line, spec: ProviderSpec, context: AdapterContext, tricks: Callable[[], Tricks]) -> None:
         self._line = line
         self._wire = Wire(line, tricks)
-        credentials = GatewayCredentials(context.secret)
+        credentials = BearerToken(context.secret)
         self._inner = Gateway(
             spec.gateway,
             credentials,
