@@ -29,7 +29,7 @@ from tests.instance.far_side import FarSide, Fate
 from gpuwright.adapters.contract import Created
 from gpuwright.instance.actions import Record, Send
 from gpuwright.instance.observation import Instance, Observation
-from gpuwright.instance.observer import _shown, _untagged, absence_counts, visible_seconds
+from gpuwright.instance.observer import brought_up_to_date
 from gpuwright.instance.witness import Armed, Witness
 from gpuwright.kube.merge_patch import merge_patch
 from gpuwright.model.errors import Blind
@@ -312,7 +312,7 @@ class World:
             now=now,
             wall=WALL + self.now,
             instance=instance,
-            witness=_witnessed(witness or Witness(first_seen=now), instance, views, now),
+            witness=brought_up_to_date(witness or Witness(first_seen=now), instance, views, now),
             providers=views,
             missing={},
             wishes=Wishes(machine=spec.machine, secret_versions={"TOKEN": self.secret}) if spec else None,
@@ -416,21 +416,6 @@ def _parsed_instance(body: Body) -> Instance:
         memory=memory_of(body.get("status") or {}),
         body=body,
     )
-
-
-def _witnessed(witness: Witness, instance: Instance, views: Mapping[ProviderRef, ProviderView], now: float) -> Witness:
-    memory = instance.memory
-    witness = witness.sighted(memory.launch, now, visible_seconds(views, memory.launch))
-    residue = {entry.name: witness.residue_since.get(entry.name, now) for entry in memory.residue}
-    if residue != witness.residue_since:
-        witness = replace(witness, residue_since=residue)
-    for view in views.values():
-        if view.snapshot is not None:
-            shown = _shown(instance, view)
-            names = [name for name in memory.names_at(view.ref) if name in shown or not _untagged(instance, name)]
-            counts = absence_counts(memory, view)
-            witness = witness.after_list(view.ref, view.snapshot.began, shown, names, counts=counts)
-    return witness
 
 
 def _merged(target: Body, change: Body) -> Body:

@@ -136,7 +136,7 @@ class Observer:
                 providers[ref] = _with_sizes(instance, view)
             elif view is not None:
                 missing[ref] = view
-        witness = self._witnessed(instance, providers, now)
+        witness = brought_up_to_date(self.witness(instance), instance, providers, now)
         self.remember(instance, witness)
         return Observation(
             now=now,
@@ -150,22 +150,6 @@ class Observer:
             jitter=self._random(),
             other_owner_alive=self._other_owner_alive(instance, providers),
         )
-
-    def _witnessed(self, instance: Instance, providers: Mapping[ProviderRef, ProviderView], now: float) -> Witness:
-        """Return the witness brought up to what the record and the newest lists say."""
-        witness = self.witness(instance)
-        memory = instance.memory
-        witness = witness.sighted(memory.launch, now, visible_seconds(providers, memory.launch))
-        residue = {entry.name: witness.residue_since.get(entry.name, now) for entry in memory.residue}
-        if residue != witness.residue_since:
-            witness = replace(witness, residue_since=residue)
-        for view in providers.values():
-            if view.snapshot is not None:
-                shown = _shown(instance, view)
-                names = [n for n in memory.names_at(view.ref) if n in shown or not _untagged(instance, n)]
-                counts = absence_counts(memory, view)
-                witness = witness.after_list(view.ref, view.snapshot.began, shown, names, counts=counts)
-        return witness
 
     def _other_owner_alive(self, instance: Instance, providers: Mapping[ProviderRef, ProviderView]) -> bool:
         """Return whether the object that the machine to adopt is tagged with still exists, as far as we can see."""
@@ -238,6 +222,24 @@ def visible_seconds(providers: Mapping[ProviderRef, ProviderView], launch: Launc
     if launch is not None and launch.provider in providers:
         return providers[launch.provider].visible_seconds
     return max((view.visible_seconds for view in providers.values()), default=0.0)
+
+
+def brought_up_to_date(
+    witness: Witness, instance: Instance, providers: Mapping[ProviderRef, ProviderView], now: float
+) -> Witness:
+    """Return the witness with what the record and the newest lists say."""
+    memory = instance.memory
+    witness = witness.sighted(memory.launch, now, visible_seconds(providers, memory.launch))
+    residue = {entry.name: witness.residue_since.get(entry.name, now) for entry in memory.residue}
+    if residue != witness.residue_since:
+        witness = replace(witness, residue_since=residue)
+    for view in providers.values():
+        if view.snapshot is not None:
+            shown = _shown(instance, view)
+            names = [name for name in memory.names_at(view.ref) if name in shown or not _untagged(instance, name)]
+            counts = absence_counts(memory, view)
+            witness = witness.after_list(view.ref, view.snapshot.began, shown, names, counts=counts)
+    return witness
 
 
 def absence_counts(memory: Memory, view: ProviderView) -> bool:

@@ -121,14 +121,14 @@ class StatusWriter:
 
 
 def takes_back_a_machine(body: Mapping[str, Any], memory: Memory) -> bool:
-    """Return whether the object has the machine of this memory's send on record, and the memory knows of none.
+    """Return whether the object, which has this memory's send on record, has its machine, too, and the memory none.
 
     An operator that has taken over has seen the machine; the answer that its forerunner gets late, or gets none of,
     proves nothing against that.
     """
     launch = (body.get("status") or {}).get("launch") or {}
     ours = memory.launch.outcome if memory.launch else None
-    return same_send(body, memory) and launch.get("outcome") == Outcome.COMMITTED and ours is not Outcome.COMMITTED
+    return launch.get("outcome") == Outcome.COMMITTED and ours is not Outcome.COMMITTED
 
 
 def same_send(body: Mapping[str, Any], memory: Memory) -> bool:
