@@ -3,6 +3,7 @@
 Asked there and not when the name is read from the spec, because a name can resolve to something else a moment later.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
@@ -63,14 +64,14 @@ def refusal(address: str, *, encrypted: bool, policy: AddressPolicy) -> str | No
         return f"{address} is no address"
     if found in METADATA:
         return f"{found} hands out credentials of the node it is asked from, and is never a provider"
-    if any(found.version == network.version and found in network for network in policy.allowed):
+    if _within(found, policy.allowed):
         return None
     if not encrypted:
         return f"plain http to {found} shows the token to the network: use https, or allow it by --allow-endpoint-cidr"
     # What nobody has been given yet is "global" to ipaddress, ::/8 with the IPv4-compatible addresses among it.
     if found.is_global and not (found.is_multicast or found.is_reserved):
         return None
-    if policy.private and any(found.version == network.version and found in network for network in PRIVATE):
+    if policy.private and _within(found, PRIVATE):
         return None
     return f"{found} is not a public address: start the operator with --allow-endpoint-cidr to allow it"
 
@@ -80,8 +81,11 @@ def goes_direct(address: str, policy: AddressPolicy) -> bool:
     if policy.proxy is None:
         return True
     found = _unwrapped(ip_address(address.partition("%")[0]))
-    allowed = any(found.version == network.version and found in network for network in policy.allowed)
-    return allowed or not found.is_global
+    return _within(found, policy.allowed) or not found.is_global
+
+
+def _within(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)
 
 
 def _unwrapped(address: Address) -> Address:

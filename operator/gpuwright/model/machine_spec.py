@@ -69,6 +69,22 @@ class Gpu(ApiModel):
     )
 
 
+class ListedGpu(ApiModel):
+    """GPUs, as an entry of a list has them: the schema has no default for the count, or every apply would change it."""
+
+    type: Annotated[str, StringConstraints(min_length=1, max_length=253)] = Field(
+        description="Such as H100. The provider's own word for the GPU. Required."
+    )
+    count: Annotated[int, Field(strict=True, ge=1, le=256)] | None = Field(
+        None, description="Such as 8. How many of them one machine has. Default: 1."
+    )
+
+    @property
+    def gpu(self) -> Gpu:
+        """Return them as a machine has them."""
+        return Gpu(type=self.type, count=self.count or 1)
+
+
 class GatewayMachine(ApiModel):
     """What only a compute gateway has."""
 

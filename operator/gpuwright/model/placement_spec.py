@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from gpuwright.model import memory
 from gpuwright.model.api_base import ApiModel, ObjectName
 from gpuwright.model.ec2_spec import Ec2Machine
-from gpuwright.model.machine_spec import Disk, GatewayMachine, Gpu, Image, MachineSpec, Purchase, Word
+from gpuwright.model.machine_spec import Disk, GatewayMachine, Image, ListedGpu, MachineSpec, Purchase, Word
 from gpuwright.model.quantity import cpu_cores, memory_gib_ceil
 
 MAX_PLACEMENTS = 16
@@ -33,17 +33,6 @@ class PlacementProviderRef(ApiModel):
     name: ObjectName = Field(description="Such as gateway. Name of the provider object. Required.")
 
 
-class PlacementGpu(ApiModel):
-    """Which GPUs the machine has at a placement; how many has no default in the schema, as above."""
-
-    type: Annotated[str, StringConstraints(min_length=1, max_length=253)] = Field(
-        description="Such as H100. The provider's own word for the GPU. Required."
-    )
-    count: Annotated[int, Field(strict=True, ge=1, le=256)] | None = Field(
-        None, description="Such as 8. How many of them one machine has. Default: 1."
-    )
-
-
 class Placement(ApiModel):
     """One provider, and what is bought there in other words than machine's: its own words win."""
 
@@ -55,7 +44,7 @@ class Placement(ApiModel):
         description="Such as gpu.h100.1. The provider's own word for a shape of machine; it stands for machine's cpu "
         "and memory, too. Default: machine's.",
     )
-    gpu: PlacementGpu | None = Field(
+    gpu: ListedGpu | None = Field(
         None, description="Such as {type: H100, count: 8}. Which GPUs the machine has here. Default: machine's."
     )
     image: Image = Field(
@@ -105,7 +94,7 @@ class Offer:
             if name != "provider_ref" and (value := getattr(self.own, name)) is not None
         }
         if self.own.gpu is not None:
-            words["gpu"] = Gpu(type=self.own.gpu.type, count=self.own.gpu.count or 1)
+            words["gpu"] = self.own.gpu.gpu
         instead = {"cpu", "memory", "size"} if "instance_type" in words else {"size"} if "gpu" in words else set()
         words |= dict.fromkeys(instead & MachineSpec.model_fields.keys())
         return common.model_copy(update=words)

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from gpuwright.model.api_base import EMPTY_IS_ABSENT, ApiModel, given, must_match, rule
-from gpuwright.model.machine_spec import Cores, Gpu, MachineSpec, Memory, SizeName, Word
+from gpuwright.model.machine_spec import Cores, ListedGpu, MachineSpec, Memory, SizeName, Word
 from gpuwright.model.price import MAX_PRICE, PRICE, price_of
 
 MAX_SIZES = 64
@@ -15,22 +15,6 @@ MAX_SIZES = 64
 
 class UnknownSize(ValueError):
     """The provider has no size of this name; the message says which ones it has."""
-
-
-class SizeGpu(ApiModel):
-    """Which GPUs a size has. Its count has no default in the schema: that would make every apply a change."""
-
-    type: Annotated[str, StringConstraints(min_length=1, max_length=253)] = Field(
-        description="Such as H100. The provider's own word for the GPU. Required."
-    )
-    count: Annotated[int, Field(strict=True, ge=1, le=256)] | None = Field(
-        None, description="Such as 8. How many of them one machine has. Default: 1."
-    )
-
-    @property
-    def gpu(self) -> Gpu:
-        """Return it as a machine has it."""
-        return Gpu(type=self.type, count=self.count or 1)
 
 
 class Size(ApiModel):
@@ -44,7 +28,7 @@ class Size(ApiModel):
     memory: Memory = Field(
         None, description="Quantity, such as 64Gi. Main memory, 64Mi to 64Ti; stands with cpu. Default: none."
     )
-    gpu: SizeGpu | None = Field(
+    gpu: ListedGpu | None = Field(
         None, description="Such as {type: H100, count: 1}. Which GPUs the machine has. Default: none."
     )
     price_per_hour: Annotated[
