@@ -50,6 +50,11 @@ def test_a_script_is_read_as_it_is_written() -> None:
             parsed(wrong)
 
 
+def test_a_machine_adopted_by_a_name_that_a_dead_one_had_goes_with_its_object() -> None:
+    course = "hand@60,machine_of/a/preempt@0,create/a/adopt-hand@0.03,hand@3,provider/delete@60,secret/delete@20"
+    assert l4.run(SEED, replay=f"list-only:Delete:{course}").violations == ()
+
+
 def test_a_replay_prints_the_trace_of_its_course(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = l4.run(SEED, replay="token:Report:create/a/plain@5,machine_of/a/kill@60")
     assert (outcome.found, outcome.tested, outcome.violations) == (1, 1, ())

@@ -72,6 +72,11 @@ class TestSnapshot:
         snapshot = Snapshot.of(1.0, (a_machine(), last))
         assert (snapshot.machines, snapshot.by_owner["uid-1"]) == ((last,), (last,))
 
+    def test_finds_the_living_one_of_namesakes(self) -> None:
+        dead = a_machine(id="i-2", state=MachineState.PREEMPTED)
+        assert Snapshot.of(1.0, (a_machine(), dead)).by_name == {"n": a_machine()}
+        assert Snapshot.of(1.0, (dead,)).by_name == {"n": dead}
+
     def test_shows_an_owners_machines_oldest_first(self) -> None:
         new, old = a_machine(id="i-1", created="2026-11-22"), a_machine(id="i-2", created="2026-11-21")
         twin = a_machine(id="i-0", created="2026-11-22")

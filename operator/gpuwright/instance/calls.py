@@ -6,12 +6,12 @@ from dataclasses import replace
 from gpuwright.adapters.contract import Deletion
 from gpuwright.adapters.desk import ProviderDesk
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.observer import Observer, absence_counts, is_taken_over
+from gpuwright.instance.observer import Observer, absence_counts, is_dead_namesake, is_taken_over
 from gpuwright.instance.window import SendWindow
 from gpuwright.instance.witness import Witness
 from gpuwright.model.clock import Clock
 from gpuwright.model.errors import Blind, ProviderError, Rejected
-from gpuwright.model.machine import Present, Sighting
+from gpuwright.model.machine import Absent, Present, Sighting
 from gpuwright.model.memory import ProviderRef
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,8 @@ class ProviderCalls:
             return min(BLIND_PAUSE_SECONDS, pace)
         counts = view is None or absence_counts(seen.memory, view)
         witness = self._observer.witness(seen.instance)
+        if isinstance(sighting, Present) and is_dead_namesake(seen.instance, sighting.machine):
+            sighting = Absent()
         uid = _wanted_owner(seen, sighting)
         self._observer.remember(seen.instance, witness.after_look(name, began, sighting, uid, counts=counts))
         return None

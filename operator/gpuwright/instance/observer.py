@@ -256,6 +256,8 @@ def _shown(instance: Instance, view: ProviderView) -> dict[str, Machine]:
     shown = {}
     for name in memory.names_at(view.ref):
         machine = snapshot.by_name.get(name)
+        if machine is not None and is_dead_namesake(instance, machine):
+            machine = None
         if machine is None and memory.launch is not None and name == memory.launch.name:
             machine = snapshot.by_id.get(memory.machine_id)
         if machine is None:
@@ -269,6 +271,16 @@ def is_taken_over(instance: Instance, machine: Machine) -> bool:
     """Return whether a person had us adopt this machine: then it is ours, whatever owner its tag goes on naming."""
     launch = instance.memory.launch
     return launch is not None and launch.adopted and machine.id == instance.memory.machine_id
+
+
+def is_dead_namesake(instance: Instance, machine: Machine) -> bool:
+    """Return whether this is what is left of another machine that had the name of the one that we adopted.
+
+    Where names are not unique it may be listed for ever: it neither is our machine nor hides that ours is gone.
+    """
+    memory = instance.memory
+    adopted = memory.launch is not None and memory.launch.adopted and memory.launch.name == machine.name
+    return adopted and not machine.alive and machine.id != memory.machine_id
 
 
 def _untagged(instance: Instance, name: str) -> bool:

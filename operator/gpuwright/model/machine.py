@@ -114,7 +114,8 @@ Sighting = Present | Absent | Tombstone
 class Snapshot:
     """One list of a provider's machines, answered in full; `began` is on our monotonic clock, in seconds.
 
-    `by_owner` has the owner's uid as its key, `by_label` the label `<namespace>.<name>`, which namesakes share.
+    `by_name` has the living one of namesakes; `by_owner` has the owner's uid as its key, `by_label` the label
+    `<namespace>.<name>`, which namesakes share.
     """
 
     began: float
@@ -139,7 +140,7 @@ class Snapshot:
             began=began,
             machines=tuple(by_id.values()),
             by_id=by_id,
-            by_name={machine.name: machine for machine in by_id.values()},
+            by_name={machine.name: machine for machine in sorted(by_id.values(), key=lambda m: m.alive)},
             by_owner={uid: tuple(sorted(group, key=lambda m: (m.created, m.id))) for uid, group in owners.items()},
             by_label={label: tuple(group) for label, group in labels.items()},
         )
