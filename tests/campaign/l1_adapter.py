@@ -126,7 +126,7 @@ class FakeAdapter:
             under = [
                 machine for machine in self._listed(replace(strike, side=_of_list(strike.side))) if machine.name == name
             ]
-            return Present(sorted(under, key=lambda machine: machine.alive)[-1]) if under else Absent()
+            return Present(max(under[::-1], key=lambda machine: machine.alive)) if under else Absent()
         ago = LAG_SECONDS if strike.side is Side.STALE else 0.0
         living, dead = far.found(name, ago)
         if living is not None:
