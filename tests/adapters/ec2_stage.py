@@ -16,9 +16,10 @@ from gpuwright.http_client import Endpoint, HttpClient
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.ec2_spec import Ec2Spec
 from gpuwright.model.machine_spec import MachineSpec
-from gpuwright_sandbox.ec2.answers import Answer, error
+from gpuwright_sandbox.doubles.answers import Answer
+from gpuwright_sandbox.doubles.faults import Fault, How
+from gpuwright_sandbox.ec2.answers import error
 from gpuwright_sandbox.ec2.calls import Kind
-from gpuwright_sandbox.ec2.faults import Fault, How
 from gpuwright_sandbox.ec2.shim import Ec2Shim
 from gpuwright_sandbox.ec2.truth import REGION, Instance
 
@@ -39,7 +40,7 @@ KINDS: Mapping[Verb, frozenset[Kind]] = {
 }
 NO_ROOM = error(500, "InsufficientInstanceCapacity", "We currently do not have sufficient capacity")
 SICK = error(503, "Unavailable", "The server is overloaded")
-PROXY = Answer(404, b"<h1>nginx</h1>", {"Content-Type": "text/html"})
+PROXY = Answer(404, b"<h1>nginx</h1>", content_type="text/html")
 
 FAULTS: Mapping[Trouble, Mapping[str, Any]] = {
     Trouble.LOST: {"how": How.DROP, "carried_out": False},
@@ -67,11 +68,11 @@ FAULTS: Mapping[Trouble, Mapping[str, Any]] = {
     Trouble.PROXY_PAGE: {"answer": PROXY, "carried_out": False},
     Trouble.NO_ROOM: {"answer": NO_ROOM, "carried_out": False},
     Trouble.NO_QUOTA: {"answer": error(400, "VcpuLimitExceeded"), "carried_out": False},
-    Trouble.NOT_LISTED_YET: {"how": How.WITHOUT_INSTANCES},
-    Trouble.NOT_FOUND_YET: {"how": How.WITHOUT_INSTANCES},
+    Trouble.NOT_LISTED_YET: {"how": How.WITHOUT_MACHINES},
+    Trouble.NOT_FOUND_YET: {"how": How.WITHOUT_MACHINES},
     Trouble.PAGE_FAILS: {"answer": SICK, "page": 2},
     Trouble.PAGE_TRUNCATED: {"how": How.TRUNCATE, "page": 2, "times": 2},
-    Trouble.PAGE_LOST: {"how": How.WITHOUT_INSTANCES, "page": 2},
+    Trouble.PAGE_LOST: {"how": How.WITHOUT_MACHINES, "page": 2},
     Trouble.EVERYTHING_TWICE: {"how": How.TWICE},
 }
 

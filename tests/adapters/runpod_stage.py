@@ -14,8 +14,9 @@ from gpuwright.adapters.runpod import Runpod
 from gpuwright.http_client import Endpoint, HttpClient
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.machine_spec import MachineSpec
-from gpuwright_sandbox.runpod.answers import Answer, problem
-from gpuwright_sandbox.runpod.faults import Fault, How
+from gpuwright_sandbox.doubles.answers import Answer
+from gpuwright_sandbox.doubles.faults import Fault, How
+from gpuwright_sandbox.runpod.answers import problem
 from gpuwright_sandbox.runpod.pods import Status
 from gpuwright_sandbox.runpod.server import NO_ROOM, RunpodDouble
 
@@ -28,7 +29,7 @@ MACHINE = MachineSpec.model_validate({"instanceType": "NVIDIA L4", "image": "reg
 
 SICK = problem(503, "upstream connect error")
 FULL = problem(400, NO_ROOM)
-PROXY = Answer(404, raw=b"<h1>nginx</h1>", content_type="text/html")
+PROXY = Answer(404, b"<h1>nginx</h1>", content_type="text/html")
 
 FAULTS: Mapping[Trouble, Mapping[str, Any]] = {
     Trouble.LOST: {"how": How.DROP, "carried_out": False},
@@ -56,8 +57,8 @@ FAULTS: Mapping[Trouble, Mapping[str, Any]] = {
     Trouble.PROXY_PAGE: {"answer": PROXY, "carried_out": False},
     Trouble.NO_ROOM: {"answer": FULL, "carried_out": False},
     Trouble.NO_QUOTA: {"answer": problem(402, "insufficient balance"), "carried_out": False},
-    Trouble.NOT_LISTED_YET: {"how": How.WITHOUT_PODS},
-    Trouble.NOT_FOUND_YET: {"how": How.WITHOUT_PODS},
+    Trouble.NOT_LISTED_YET: {"how": How.WITHOUT_MACHINES},
+    Trouble.NOT_FOUND_YET: {"how": How.WITHOUT_MACHINES},
     Trouble.EVERYTHING_TWICE: {"how": How.TWICE},
 }
 

@@ -18,8 +18,10 @@ from gpuwright.http_client import Endpoint, HttpClient
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.skypilot_spec import SkyPilotSpec
+from gpuwright_sandbox.doubles.answers import Answer
+from gpuwright_sandbox.doubles.faults import Fault, How
+from gpuwright_sandbox.skypilot.answers import error
 from gpuwright_sandbox.skypilot.calls import Kind
-from gpuwright_sandbox.skypilot.faults import Answer, Fault, How, error
 from gpuwright_sandbox.skypilot.fleet import Fate
 from gpuwright_sandbox.skypilot.server import SkyPilotServer
 
@@ -46,7 +48,7 @@ ANSWERED: Mapping[Verb, Kind] = {**ASKED, Verb.LIST: Kind.LIST_RESULT, Verb.LOOK
 """Where an answer in full comes from: what exists is the value of a request."""
 
 SICK = error(502)
-PROXY = Answer(404, b"<h1>nginx</h1>", {"Content-Type": "text/html"})
+PROXY = Answer(404, b"<h1>nginx</h1>", content_type="text/html")
 FAULTS: Mapping[Trouble, Mapping[str, Any]] = {
     Trouble.LOST: {"how": How.DROP, "carried_out": False},
     Trouble.LOST_AFTER: {"how": How.DROP},
@@ -70,8 +72,8 @@ FAULTS: Mapping[Trouble, Mapping[str, Any]] = {
     Trouble.UNPROMISED_AFTER: {"answer": SICK},
     Trouble.PROXY_PAGE: {"answer": PROXY, "carried_out": False},
     Trouble.PROMISED: {"answer": error(500), "carried_out": False},
-    Trouble.NOT_LISTED_YET: {"how": How.WITHOUT_CLUSTERS},
-    Trouble.NOT_FOUND_YET: {"how": How.WITHOUT_CLUSTERS},
+    Trouble.NOT_LISTED_YET: {"how": How.WITHOUT_MACHINES},
+    Trouble.NOT_FOUND_YET: {"how": How.WITHOUT_MACHINES},
     Trouble.EVERYTHING_TWICE: {"how": How.TWICE},
 }
 FATES: Mapping[Trouble, Fate] = {

@@ -26,9 +26,9 @@ from gpuwright.model.errors import Blind, NeverSent, Rejected, Unknown
 from gpuwright.model.machine import Absent, Present
 from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.request import MachineRequest, Wishes
+from gpuwright_sandbox.doubles.faults import How
 from gpuwright_sandbox.ec2.answers import error
 from gpuwright_sandbox.ec2.calls import Kind
-from gpuwright_sandbox.ec2.faults import How
 
 
 @pytest.fixture(autouse=True)

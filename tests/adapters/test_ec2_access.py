@@ -12,9 +12,9 @@ from gpuwright.adapters.contract import NotAsked
 from gpuwright.adapters.ec2 import Ec2
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Blind, NeverSent, Rejected
+from gpuwright_sandbox.doubles.faults import How
 from gpuwright_sandbox.ec2.answers import error
 from gpuwright_sandbox.ec2.calls import Kind
-from gpuwright_sandbox.ec2.faults import How
 
 ROLE = f"{CREDENTIALS}role_arn = arn:aws:iam::123456789012:role/gpuwright\nexternal_id = ours\n"
 STS = frozenset({Kind.OTHER})

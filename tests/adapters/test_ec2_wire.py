@@ -19,8 +19,8 @@ from gpuwright.http_client import Endpoint, HttpClient, NotSent
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.ec2_spec import Ec2Spec
 from gpuwright.model.errors import Blind, NeverSent
+from gpuwright_sandbox.doubles.faults import How
 from gpuwright_sandbox.ec2.calls import Kind
-from gpuwright_sandbox.ec2.faults import How
 
 
 @pytest.fixture(autouse=True)

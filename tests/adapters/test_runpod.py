@@ -27,8 +27,9 @@ from gpuwright.model.errors import NeverSent, NotCommitted, NotExecuted, Rejecte
 from gpuwright.model.machine import Absent, MachineState, Present
 from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.request import MachineRequest, Wishes
+from gpuwright_sandbox.doubles.answers import json_answer
+from gpuwright_sandbox.doubles.faults import How
 from gpuwright_sandbox.runpod.answers import problem
-from gpuwright_sandbox.runpod.faults import How
 from gpuwright_sandbox.runpod.pods import Status
 
 
@@ -372,7 +373,7 @@ async def test_an_answer_to_a_create_that_is_not_our_machine_is_unknown(
     made = stage.runpod.fleet.make({"name": "x", "image": "a", "gpu": {"id": "NVIDIA L4"}, "env": stolen})
     if ENV_LABELS in change:
         made.env["GPUWRIGHT_INSTANCE_NAME"] = a_request().name
-    answer = replace(problem(400), status=201, body=stage.runpod.fleet.shown(made))
+    answer = json_answer(201, stage.runpod.fleet.shown(made))
     stage.fault("createPod", answer=answer, carried_out=False)
     with pytest.raises(Unknown, match="not the one that was asked for"):
         await stage.adapter.create(a_request(), opened)

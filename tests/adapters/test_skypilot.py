@@ -31,8 +31,10 @@ from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Blind, NeverSent, NotCommitted, NotExecuted, Rejected, Unknown
 from gpuwright.model.machine import Absent, MachineState, Present, Tombstone
 from gpuwright.model.request import Wishes
+from gpuwright_sandbox.doubles.answers import Answer
+from gpuwright_sandbox.doubles.faults import How
+from gpuwright_sandbox.skypilot.answers import error
 from gpuwright_sandbox.skypilot.calls import Kind
-from gpuwright_sandbox.skypilot.faults import Answer, How, error
 from gpuwright_sandbox.skypilot.fleet import Fate
 
 NAME = a_request().name
@@ -223,7 +225,7 @@ class TestALaunchOnItsWay:
         self, stage: SkyPilotStage
     ) -> None:
         stage.server.fleet.fates.append(Fate.SETUP_FAILS)
-        stage.fault(Kind.ROWS_RESULT, how=How.WITHOUT_CLUSTERS, times=100)
+        stage.fault(Kind.ROWS_RESULT, how=How.WITHOUT_MACHINES, times=100)
         creating = asyncio.ensure_future(stage.adapter.create(a_request(), opened))
         while not stage.live():  # noqa: ASYNC110 - no event tells of it
             await asyncio.sleep(0.01)
@@ -346,13 +348,13 @@ class TestDown:
 
     async def test_a_terminate_of_which_nothing_shows_is_unknown_and_no_acceptance(self, stage: SkyPilotStage) -> None:
         await stage.adapter.create(a_request(), opened)
-        stage.fault(Kind.ROWS_RESULT, how=How.WITHOUT_CLUSTERS, times=100)
+        stage.fault(Kind.ROWS_RESULT, how=How.WITHOUT_MACHINES, times=100)
         with pytest.raises(Unknown):
             await stage.impatient.delete(NAME, opened)
 
     async def test_a_terminate_that_ends_in_an_error_is_unknown(self, stage: SkyPilotStage) -> None:
         await stage.adapter.create(a_request(), opened)
-        stage.fault(Kind.ROWS_RESULT, how=How.WITHOUT_CLUSTERS, times=100)
+        stage.fault(Kind.ROWS_RESULT, how=How.WITHOUT_MACHINES, times=100)
         deleting = asyncio.ensure_future(stage.adapter.delete(NAME, opened))
         while stage.calls(Verb.DELETE) == 0:  # noqa: ASYNC110 - no event tells of it
             await asyncio.sleep(0)

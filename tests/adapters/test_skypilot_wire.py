@@ -12,8 +12,10 @@ from gpuwright.adapters.skypilot_wire import Failed, Refused, Unreadable, Wire
 from gpuwright.http_client import Endpoint, HttpClient, Interrupted
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.errors import Blind
+from gpuwright_sandbox.doubles.answers import Answer
+from gpuwright_sandbox.doubles.faults import Fault, How
+from gpuwright_sandbox.skypilot.answers import error
 from gpuwright_sandbox.skypilot.calls import Kind
-from gpuwright_sandbox.skypilot.faults import Answer, Fault, How, error
 from gpuwright_sandbox.skypilot.server import SkyPilotServer
 
 BODY: dict[str, Any] = {"cluster_names": None}

@@ -7,10 +7,10 @@ import pytest
 from tests.e2e.cluster import INSTANCES, PROVIDERS, SECRETS, Body, condition, wait_for
 from tests.e2e.stage import Stage
 
+from gpuwright_sandbox.doubles.faults import Fault, How
 from gpuwright_sandbox.ec2.calls import Call, Kind
 from gpuwright_sandbox.ec2.double import Ec2Double
 from gpuwright_sandbox.ec2.fates import Pace
-from gpuwright_sandbox.ec2.faults import Fault, How
 
 pytestmark = pytest.mark.cluster
 
@@ -74,13 +74,13 @@ def delete(stage: Stage, name: str) -> None:
 
 
 def creates(ec2: Ec2Double) -> list[Call]:
-    return [call for call in ec2.shim.calls if call.kind is Kind.CREATE]
+    return [call for call in ec2.server.calls if call.kind is Kind.CREATE]
 
 
 def test_a_machine_at_ec2_comes_up_and_nothing_of_it_is_left(stage: Stage, provider: str, ec2: Ec2Double) -> None:
     made = create(stage, provider, "trainer", bootstrap={"env": [{"name": "RUN_ID", "value": "42"}]})
     status = wait_ready(stage, "trainer")
-    (instance,) = ec2.shim.truth.live()
+    (instance,) = ec2.server.truth.live()
     assert status["machine"]["id"] == instance.id
     assert status["machine"]["instanceType"] == "g5.xlarge"
     assert instance.tags["gpuwright.dev/owner-uid"] == made["metadata"]["uid"]
@@ -89,29 +89,29 @@ def test_a_machine_at_ec2_comes_up_and_nothing_of_it_is_left(stage: Stage, provi
     seen = stage.cluster.get(PROVIDERS, stage.home, provider) or {}
     assert seen["status"]["capabilities"]["createKey"] == "Token"
     delete(stage, "trainer")
-    assert (ec2.shim.truth.live(), ec2.shim.truth.volumes()) == ([], 0)
+    assert (ec2.server.truth.live(), ec2.server.truth.volumes()) == ([], 0)
 
 
 def test_a_create_whose_answer_is_lost_is_found_and_not_bought_twice(
     stage: Stage, provider: str, ec2: Ec2Double
 ) -> None:
     before = len(creates(ec2))
-    ec2.shim.faults.faults.append(Fault(frozenset({Kind.CREATE}), How.DROP))
+    ec2.server.faults.faults.append(Fault(frozenset({Kind.CREATE}), How.DROP))
     create(stage, provider, "unheard")
     wait_ready(stage, "unheard")
     assert len(creates(ec2)) == before + 1
-    assert len(ec2.shim.truth.live()) == 1
+    assert len(ec2.server.truth.live()) == 1
     delete(stage, "unheard")
-    assert (ec2.shim.truth.live(), ec2.shim.truth.volumes()) == ([], 0)
+    assert (ec2.server.truth.live(), ec2.server.truth.volumes()) == ([], 0)
 
 
 def test_a_spot_machine_that_ec2_takes_away_is_replaced(stage: Stage, provider: str, ec2: Ec2Double) -> None:
     create(stage, provider, "spot", machine={**MACHINE, "purchase": "Spot"})
     wait_ready(stage, "spot")
-    (first,) = ec2.shim.truth.live()
+    (first,) = ec2.server.truth.live()
     assert first.spot
-    ec2.shim.truth.terminate(first.id)
-    ec2.shim.fates.preempt(first.id)
+    ec2.server.truth.terminate(first.id)
+    ec2.server.fates.preempt(first.id)
 
     def replaced() -> bool:
         status = body(stage, "spot").get("status") or {}
@@ -119,7 +119,7 @@ def test_a_spot_machine_that_ec2_takes_away_is_replaced(stage: Stage, provider: 
         return other and condition(body(stage, "spot"), "Ready")[0] == "True"
 
     wait_for("another machine", replaced, PATIENCE_SECONDS, lambda: body(stage, "spot").get("status"))
-    assert len(ec2.shim.truth.live()) == 1
+    assert len(ec2.server.truth.live()) == 1
     assert body(stage, "spot")["status"]["attempts"][0]["reason"] == "Preempted"
     delete(stage, "spot")
-    assert (ec2.shim.truth.live(), ec2.shim.truth.volumes()) == ([], 0)
+    assert (ec2.server.truth.live(), ec2.server.truth.volumes()) == ([], 0)

@@ -9,8 +9,8 @@ import pytest
 from tests.e2e.cluster import INSTANCES, PROVIDERS, SECRETS, Body, condition, message, wait_for
 from tests.e2e.stage import Stage
 
+from gpuwright_sandbox.doubles.faults import Fault, How
 from gpuwright_sandbox.runpod.double import RunpodInThread
-from gpuwright_sandbox.runpod.faults import Fault, How
 from gpuwright_sandbox.runpod.pods import Pace
 from gpuwright_sandbox.runpod.server import RunpodDouble
 

@@ -7,9 +7,9 @@ import pytest
 from tests.e2e.cluster import INSTANCES, PROVIDERS, SECRETS, Body, condition, wait_for
 from tests.e2e.stage import Stage
 
+from gpuwright_sandbox.doubles.faults import Fault, How
 from gpuwright_sandbox.skypilot.calls import Call, Kind
 from gpuwright_sandbox.skypilot.double import SkyPilotDouble
-from gpuwright_sandbox.skypilot.faults import Fault, How
 from gpuwright_sandbox.skypilot.fleet import Fate, Pace
 
 pytestmark = pytest.mark.cluster

@@ -115,7 +115,7 @@ class Ground:
 
     def asked_of_ec2(self) -> list[str]:
         """Return the token of each create that reached EC2."""
-        return [call.fields["ClientToken"] for call in self.ec2.shim.calls if call.kind is Kind.CREATE]
+        return [call.fields["ClientToken"] for call in self.ec2.server.calls if call.kind is Kind.CREATE]
 
 
 @contextlib.contextmanager
@@ -168,7 +168,7 @@ def _play(ground: Ground) -> int:
 def _hold(claims: list[Check], ground: Ground) -> int:
     """Say what was seen at both, and hold the claims against it. Raises ClaimError."""
     print(f"      gateway   creates {_words(ground.asked_of_gateway())}; live {len(ground.gateway.live_machines())}")
-    live = ", ".join(f"{found.id} ({found.name}, {found.state})" for found in ground.ec2.shim.truth.live())
+    live = ", ".join(f"{found.id} ({found.name}, {found.state})" for found in ground.ec2.server.truth.live())
     print(f"      EC2       creates {len(ground.asked_of_ec2())}; live {live or 'none'}", flush=True)
     for claim in claims:
         print(f"{'yes' if claim.holds else 'NO '} {claim.claim}", flush=True)
@@ -192,7 +192,7 @@ def _served(ground: Ground, name: str) -> list[Check]:
     uid, status = body["metadata"]["uid"], body["status"]
     (first, *others) = [(entry["placement"], entry["reason"]) for entry in status["attempts"]]
     answers = [answer for _name, answer in ground.asked_of_gateway()]
-    live = ground.ec2.shim.truth.live()
+    live = ground.ec2.server.truth.live()
     shown = (ground.provider("gateway").get("status") or {}).get("unavailableOffers") or ()
     return [
         Check("the gateway was asked once, and answered 503", "[503]", str(answers)),
@@ -224,8 +224,8 @@ def _gone(ground: Ground, *names: str) -> list[Check]:
     ground.wait("both objects gone", lambda: not any(ground.instance(name) for name in names), lambda: names)
     return [
         Check("nothing bills at the gateway", "[]", str(list(ground.gateway.live_machines()))),
-        Check("nothing bills at EC2", "[]", str(ground.ec2.shim.truth.live())),
-        Check("no disk is left there", "0", str(ground.ec2.shim.truth.volumes())),
+        Check("nothing bills at EC2", "[]", str(ground.ec2.server.truth.live())),
+        Check("no disk is left there", "0", str(ground.ec2.server.truth.volumes())),
     ]
 
 
@@ -235,7 +235,7 @@ def _wait_ready(ground: Ground, name: str) -> Body:
 
 
 def _owners(ground: Ground) -> list[str]:
-    return [found.tags.get("gpuwright.dev/owner-uid", "") for found in ground.ec2.shim.truth.live()]
+    return [found.tags.get("gpuwright.dev/owner-uid", "") for found in ground.ec2.server.truth.live()]
 
 
 def _where(status: Body) -> str:

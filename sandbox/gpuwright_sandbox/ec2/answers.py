@@ -1,20 +1,13 @@
 """What the shim answers: EC2's shape of errors, and moto's lists of instances with our states, or gone wrong."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
-PAGE = b"<!DOCTYPE html>\n<html><body><h1>It works!</h1></body></html>\n"
+from gpuwright_sandbox.doubles.answers import Answer, with_dashes
+
+XML = "text/xml"
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer as it goes on the wire."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "text/xml"})
 
 
 def error(status: int, code: str, message: str = "as the test wants it", **headers: str) -> Answer:
@@ -23,8 +16,7 @@ def error(status: int, code: str, message: str = "as the test wants it", **heade
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>{code}</Code>'
         f"<Message>{message}</Message></Error></Errors><RequestID>r-1</RequestID></Response>"
     )
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, body.encode(), {"Content-Type": "text/xml", **named})
+    return Answer(status, body.encode(), with_dashes(headers), XML)
 
 
 class Instances:

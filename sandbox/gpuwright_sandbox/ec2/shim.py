@@ -3,29 +3,27 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 from aiohttp import web
 
-from gpuwright_sandbox.ec2.answers import Answer, Instances, error, put, put_state, text_of
+from gpuwright_sandbox.doubles.answers import Answer
+from gpuwright_sandbox.doubles.faults import How
+from gpuwright_sandbox.doubles.server import DoubleServer
+from gpuwright_sandbox.ec2.answers import XML, Instances, error, put, put_state, text_of
 from gpuwright_sandbox.ec2.calls import Call, Kind, read_call
 from gpuwright_sandbox.ec2.fates import Fates, Pace
-from gpuwright_sandbox.ec2.faults import Fault, FaultBook, How, spoilt
+from gpuwright_sandbox.ec2.faults import edited
 from gpuwright_sandbox.ec2.tokens import Tokens
 from gpuwright_sandbox.ec2.truth import Truth
-from gpuwright_sandbox.gateway.actions import Cut
-from gpuwright_sandbox.gateway.door import LOOPBACK, Door, PortReservation, cut
 
-LARGEST_BODY = 2**20
-GLANCE_SECONDS = 0.005
-SLOW_TICK_SECONDS = 0.05
 _OURS = {"host", "content-length", "connection", "accept-encoding", "transfer-encoding"}
 
 
-class Ec2Shim:
+class Ec2Shim(DoubleServer[Call]):
     """One account at EC2, of its own within moto.
 
     Args:
@@ -34,95 +32,36 @@ class Ec2Shim:
         clock: seconds, growing; the wall's unless a test moves its own.
     """
 
+    NOTHING = Answer(200, b"<Response/>", content_type=XML)
+
     def __init__(self, moto: str, pace: Pace | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self._moto = moto
         self.account = f"{random.randrange(10**11, 10**12)}"
         self.fates = Fates(pace or Pace(), clock)
-        self.faults = FaultBook()
         self.truth = Truth(moto, self.account, self.fates)
-        self.calls: list[Call] = []
         self.page_size = 0
         self.revoked = False
         self._tokens = Tokens()
         self._one_by_one = asyncio.Lock()
-        self._door = Door()
-        self._reservation = PortReservation()
-        self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it listens, without a slash at the end."""
-        return f"http://{LOOPBACK}:{self._reservation.port}"
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=32))
-        app = web.Application(client_max_size=LARGEST_BODY)
-        app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
-        await self._runner.setup()
-        served = self._runner.server
-        if served is None:
-            raise RuntimeError("the runner has no server after its setup")
-        await self._door.open(served, self._reservation.port)
-        return self
+        return await super().__aenter__()
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._door.shut()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await super().__aexit__(kind, raised, traceback)
         if self._session is not None:
             await self._session.close()
-        self._reservation.close()
 
-    def refuse(self, seconds: float) -> None:
-        """Refuse connections for so long."""
-        self._door.close_for(seconds)
+    async def _read(self, request: web.Request) -> Call:
+        return read_call(await request.read(), request.headers)
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        try:
-            call = read_call(await request.read(), request.headers)
-            self.calls.append(call)
-            fault = self.faults.take(call)
-            if fault is None:
-                return _reply(await self._answer(call))
-            response = await self._struck(request, call, fault)
-        except ConnectionError:
-            response = None  # the client has gone
-        return web.Response(status=500) if response is None else response
-
-    async def _struck(self, request: web.Request, call: Call, fault: Fault) -> web.StreamResponse | None:
-        truthful = await self._answer(call) if fault.carried_out else Answer(200, b"<Response/>")
-        match fault.how:
-            case How.DROP | How.CLOSE:
-                cut(request.transport, Cut.RESET if fault.how is How.DROP else Cut.CLOSE)
-                return None
-            case How.HANG:
-                await _until_deserted(request)
-                return None
-            case How.SLOW | How.TRUNCATE | How.RESET_IN_BODY:
-                return await self._in_part(request, truthful, fault.how)
-            case How.WELL:
-                return _reply(fault.answer or truthful)
-            case _:
-                return _reply(spoilt(truthful, fault))
-
-    @staticmethod
-    async def _in_part(request: web.Request, truthful: Answer, how: How) -> web.StreamResponse | None:
-        response = web.StreamResponse(status=truthful.status)
-        response.content_type = "text/xml"
-        response.content_length = len(truthful.body)
-        await response.prepare(request)
-        if how is How.SLOW:
-            for byte in truthful.body:
-                await response.write(bytes([byte]))
-                await asyncio.sleep(SLOW_TICK_SECONDS)
-            return response
-        await response.write(truthful.body[: len(truthful.body) // 2])
-        cut(request.transport, Cut.RESET if how is How.RESET_IN_BODY else Cut.CLOSE)
-        return None
+    def _edited(self, answer: Answer, how: How) -> Answer:
+        return edited(answer, how)
 
     async def _answer(self, call: Call) -> Answer:
         if self.revoked:
@@ -183,18 +122,5 @@ class Ec2Shim:
         headers = {name: value for name, value in call.headers.items() if name.lower() not in _OURS}
         headers["x-moto-account-id"] = self.account
         async with self._session.post(f"{self._moto}/", data=call.body(self.page_size), headers=headers) as response:
-            return Answer(response.status, await response.read(), _kept(response.headers))
-
-
-async def _until_deserted(request: web.Request) -> None:
-    """Wait until the client has gone; nothing in aiohttp tells of that but the transport."""
-    while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110
-        await asyncio.sleep(GLANCE_SECONDS)
-
-
-def _kept(headers: Mapping[str, str]) -> dict[str, str]:
-    return {"Content-Type": headers.get("Content-Type", "text/xml")}
-
-
-def _reply(answer: Answer) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body, headers=dict(answer.headers))
+            kind = response.headers.get("Content-Type", XML)
+            return Answer(response.status, await response.read(), content_type=kind)

@@ -1,6 +1,7 @@
 """Idempotency tokens, as EC2's guide describes them: moto keeps them, and does not heed them."""
 
-from gpuwright_sandbox.ec2.answers import Answer, error
+from gpuwright_sandbox.doubles.answers import Answer
+from gpuwright_sandbox.ec2.answers import error
 from gpuwright_sandbox.ec2.calls import Call
 from gpuwright_sandbox.ec2.fates import Fates
 

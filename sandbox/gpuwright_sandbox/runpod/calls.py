@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -14,10 +14,17 @@ from gpuwright_sandbox.runpod.schemas import LeftTheSchema, Operation, operation
 class Call:
     """One call. `pod` is the id in its path, `body` what it carries; None where there is none."""
 
+    page: ClassVar[int] = 1  # lists have one page only
+
     operation: Operation
     pod: str
     body: Any
     headers: Mapping[str, str]
+
+    @property
+    def kind(self) -> str:
+        """The id of its operation, such as createPod."""
+        return self.operation.id
 
 
 def read_call(method: str, path: str, query: Mapping[str, str], content: bytes, headers: Mapping[str, str]) -> Call:

@@ -1,46 +1,12 @@
 """The double in a thread of its own, for whoever lives outside of an event loop, such as an operator as a process."""
 
-import asyncio
-import threading
-from types import TracebackType
-from typing import Self
-
+from gpuwright_sandbox.doubles.thread import InThread
 from gpuwright_sandbox.runpod.pods import Pace
 from gpuwright_sandbox.runpod.server import RunpodDouble
 
-STOP_SECONDS = 10.0
 
-
-class RunpodInThread:
+class RunpodInThread(InThread[RunpodDouble]):
     """One account at RunPod; `server` has its truth and its faults."""
 
-    server: RunpodDouble
-
     def __init__(self, pace: Pace | None = None) -> None:
-        self._pace = pace
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="runpod-double", daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Where it listens, without a slash at the end."""
-        return self.server.url
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.server = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(STOP_SECONDS)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        closing = asyncio.run_coroutine_threadsafe(self.server.__aexit__(kind, error, traceback), self._loop)
-        try:
-            closing.result(STOP_SECONDS)
-        finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(STOP_SECONDS)
-            self._loop.close()
-
-    async def _open(self) -> RunpodDouble:
-        return await RunpodDouble(pace=self._pace).__aenter__()
+        super().__init__("runpod-double", lambda: RunpodDouble(pace=pace))

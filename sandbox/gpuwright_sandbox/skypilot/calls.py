@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Kind(StrEnum):
@@ -35,6 +35,8 @@ _PATHS = {
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call. `about` is the kind of the call whose result is asked for, `fields` what is wanted of requests."""
+
+    page: ClassVar[int] = 1  # lists have one page only
 
     method: str
     path: str

@@ -3,28 +3,26 @@
 import asyncio
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from uuid import uuid4
 
 import orjson
 from aiohttp import web
 
-from gpuwright_sandbox.gateway.actions import Cut
-from gpuwright_sandbox.gateway.door import LOOPBACK, Door, PortReservation, cut
+from gpuwright_sandbox.doubles.answers import Answer, json_answer
+from gpuwright_sandbox.doubles.faults import How
+from gpuwright_sandbox.doubles.server import GLANCE_SECONDS, DoubleServer
+from gpuwright_sandbox.skypilot.answers import REQUEST_ID, error
 from gpuwright_sandbox.skypilot.calls import Call, Kind
-from gpuwright_sandbox.skypilot.faults import REQUEST_ID, Answer, Fault, FaultBook, How, error, spoilt
+from gpuwright_sandbox.skypilot.faults import edited
 from gpuwright_sandbox.skypilot.fleet import Fleet, Pace, Request
 from gpuwright_sandbox.skypilot.shapes import listed, payload, row
 
-LARGEST_BODY = 2**20
-GLANCE_SECONDS = 0.005
-SLOW_TICK_SECONDS = 1.0
 API_VERSION, LEAST_API_VERSION = 62, 24
 VERBS = ("launch", "down", "stop", "start")
 
 
-class SkyPilotServer:
+class SkyPilotServer(DoubleServer[Call]):
     """One API server. `fleet` knows the truth; faults are set in `faults`.
 
     Args:
@@ -33,58 +31,18 @@ class SkyPilotServer:
         token: the one that is taken.
     """
 
+    NOTHING = Answer(200, b"null")
+    # The answer to a request that was taken has four bytes: at the usual pace an impatient client would get them all.
+    SLOW_TICK_SECONDS = 1.0
+
     def __init__(
         self, pace: Pace | None = None, clock: Callable[[], float] = time.monotonic, token: str = "sky_sandbox"
     ) -> None:
+        super().__init__()
         self.fleet = Fleet(pace or Pace(), clock)
-        self.faults = FaultBook()
-        self.calls: list[Call] = []
         self.token = token
         self.api_version = API_VERSION
         self._asked: dict[str, Kind] = {}
-        self._door = Door()
-        self._reservation = PortReservation()
-        self._runner: web.AppRunner | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it listens, without a slash at the end."""
-        return f"http://{LOOPBACK}:{self._reservation.port}"
-
-    async def __aenter__(self) -> Self:
-        app = web.Application(client_max_size=LARGEST_BODY)
-        app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
-        await self._runner.setup()
-        served = self._runner.server
-        if served is None:
-            raise RuntimeError("the runner has no server after its setup")
-        await self._door.open(served, self._reservation.port)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self._door.shut()
-        if self._runner is not None:
-            await self._runner.cleanup()
-        self._reservation.close()
-
-    def refuse(self, seconds: float) -> None:
-        """Refuse connections for so long."""
-        self._door.close_for(seconds)
-
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        try:
-            call = await self._read(request)
-            self.calls.append(call)
-            fault = self.faults.take(call)
-            if fault is None:
-                return _reply(await self._answer(call))
-            response = await self._struck(request, call, fault)
-        except ConnectionError:
-            response = None  # the client has gone
-        return web.Response(status=500) if response is None else response
 
     async def _read(self, request: web.Request) -> Call:
         text = await request.read()
@@ -94,35 +52,8 @@ class SkyPilotServer:
         fields = tuple(request.query.getall("fields", ()))
         return Call(request.method, request.path, query, body, request.headers, about, fields)
 
-    async def _struck(self, request: web.Request, call: Call, fault: Fault) -> web.StreamResponse | None:
-        truthful = await self._answer(call) if fault.carried_out else Answer(200, b"null")
-        match fault.how:
-            case How.DROP | How.CLOSE:
-                cut(request.transport, Cut.RESET if fault.how is How.DROP else Cut.CLOSE)
-                return None
-            case How.HANG:
-                await _until_deserted(request)
-                return None
-            case How.SLOW | How.TRUNCATE | How.RESET_IN_BODY:
-                return await self._in_part(request, truthful, fault.how)
-            case How.WELL:
-                return _reply(fault.answer or truthful)
-            case _:
-                return _reply(spoilt(truthful, fault))
-
-    @staticmethod
-    async def _in_part(request: web.Request, truthful: Answer, how: How) -> web.StreamResponse | None:
-        response = web.StreamResponse(status=truthful.status, headers=dict(truthful.headers))
-        response.content_length = len(truthful.body)
-        await response.prepare(request)
-        if how is How.SLOW:
-            for byte in truthful.body:
-                await response.write(bytes([byte]))
-                await asyncio.sleep(SLOW_TICK_SECONDS)
-            return response
-        await response.write(truthful.body[: len(truthful.body) // 2])
-        cut(request.transport, Cut.RESET if how is How.RESET_IN_BODY else Cut.CLOSE)
-        return None
+    def _edited(self, answer: Answer, how: How) -> Answer:
+        return edited(answer, how)
 
     async def _answer(self, call: Call) -> Answer:
         self.fleet.tick()
@@ -150,7 +81,7 @@ class SkyPilotServer:
         version = call.headers.get("X-SkyPilot-API-Version")
         if version is not None and int(version) < LEAST_API_VERSION:
             words = {"error": "version_mismatch", "message": f"Client version {version} is too old"}
-            return Answer(400, orjson.dumps(words))
+            return json_answer(400, words)
         return None
 
     def _health(self, _call: Call) -> Answer:
@@ -184,7 +115,7 @@ class SkyPilotServer:
 
     def _taken(self, request: Request, call: Call) -> Answer:
         self._asked[request.id] = call.kind
-        return Answer(200, b"null", {"Content-Type": "application/json", REQUEST_ID: request.id})
+        return Answer(200, b"null", {REQUEST_ID: request.id})
 
     def _listed(self, call: Call) -> Answer:
         wanted = call.query
@@ -213,14 +144,4 @@ class SkyPilotServer:
     @staticmethod
     def _plain(body: Any) -> Answer:
         # Every answer has such a header, and only that of a POST names a request.
-        return Answer(200, orjson.dumps(body), {"Content-Type": "application/json", REQUEST_ID: str(uuid4())})
-
-
-async def _until_deserted(request: web.Request) -> None:
-    """Wait until the client has gone; nothing in aiohttp tells of that but the transport."""
-    while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110
-        await asyncio.sleep(GLANCE_SECONDS)
-
-
-def _reply(answer: Answer) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body, headers=dict(answer.headers))
+        return json_answer(200, body, {REQUEST_ID: str(uuid4())})

@@ -1,6 +1,6 @@
 """Tokens as EC2's guide describes them."""
 
-from gpuwright_sandbox.ec2.answers import Answer
+from gpuwright_sandbox.doubles.answers import Answer
 from gpuwright_sandbox.ec2.calls import Call
 from gpuwright_sandbox.ec2.fates import Fates, Pace
 from gpuwright_sandbox.ec2.tokens import Tokens

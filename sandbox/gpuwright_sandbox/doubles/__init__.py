@@ -1,0 +1,1 @@
+"""What the doubles of single providers share: their faults, the server that tells the truth or goes wrong, a thread."""
