@@ -15,7 +15,6 @@ from gpuwright_sandbox.gateway.door import LOOPBACK, Door, PortReservation, cut
 
 LARGEST_BODY = 2**20
 GLANCE_SECONDS = 0.005
-SHUTDOWN_SECONDS = 0.05
 
 CallT = TypeVar("CallT", bound=Asked)
 
@@ -38,7 +37,6 @@ class DoubleServer(ABC, Generic[CallT]):
         self.calls: list[CallT] = []
         self._door = Door()
         self._reservation = PortReservation()
-        self._runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
@@ -48,20 +46,13 @@ class DoubleServer(ABC, Generic[CallT]):
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=LARGEST_BODY)
         app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
-        await self._runner.setup()
-        served = self._runner.server
-        if served is None:
-            raise RuntimeError("the runner has no server after its setup")
-        await self._door.open(served, self._reservation.port)
+        await self._door.open(app, self._reservation.port)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._door.shut()
-        if self._runner is not None:
-            await self._runner.cleanup()
         self._reservation.close()
 
     def refuse(self, seconds: float) -> None:

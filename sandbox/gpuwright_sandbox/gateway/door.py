@@ -13,6 +13,7 @@ from gpuwright_sandbox.gateway.actions import Cut
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 1024
+SHUTDOWN_SECONDS = 0.05
 
 
 class PortReservation:
@@ -82,14 +83,15 @@ class Door:
 
     def __init__(self) -> None:
         self._port = 0
-        self._served: web.Server | None = None
+        self._runner: web.AppRunner | None = None
         self._listening: asyncio.Server | None = None
         self._reopening: asyncio.Task[None] | None = None
 
-    async def open(self, served: web.Server, port: int) -> None:
-        """Listen on that port; `served` answers."""
-        self._served, self._port = served, port
-        await self._listen(served)
+    async def open(self, app: web.Application, port: int) -> None:
+        """Listen on that port; `app` answers."""
+        self._runner, self._port = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS), port
+        await self._runner.setup()
+        await self._listen()
 
     def close_for(self, seconds: float, spare: asyncio.Transport | None = None) -> None:
         """Drop all connections but one and refuse new ones for so many real seconds; a later call replaces this."""
@@ -99,26 +101,35 @@ class Door:
         self._reopening = asyncio.create_task(self._reopen(seconds))
 
     async def shut(self) -> None:
-        """Drop all connections and refuse new ones from now on."""
+        """Drop all connections, refuse new ones from now on, and let go of what answered them."""
         if self._reopening is not None:
             self._reopening.cancel()
             await asyncio.gather(self._reopening, return_exceptions=True)
             self._reopening = None
         self._close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def _served(self) -> web.Server | None:
+        return None if self._runner is None else self._runner.server
 
     def _close(self, spare: asyncio.Transport | None = None) -> None:
         if self._listening is not None:
             self._listening.close()
             self._listening = None
-        for connection in self._served.connections if self._served is not None else ():
+        served = self._served()
+        for connection in served.connections if served is not None else ():
             if connection.transport is not spare:
                 cut(connection.transport, Cut.RESET)
 
-    async def _listen(self, served: web.Server) -> None:
+    async def _listen(self) -> None:
+        served = self._served()
+        if served is None:
+            raise RuntimeError("nothing answers behind this door: open it first")
         loop = asyncio.get_running_loop()
         self._listening = await loop.create_server(served, sock=bound_socket(self._port), backlog=BACKLOG)
 
     async def _reopen(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        if self._served is not None:
-            await self._listen(self._served)
+        await self._listen()

@@ -24,7 +24,6 @@ from gpuwright_sandbox.gateway.settings import Settings
 from gpuwright_sandbox.gateway.shapes import Json
 
 LARGEST_BODY = 64 * 2**20
-SHUTDOWN_SECONDS = 0.05
 
 
 class SandboxGateway:
@@ -55,7 +54,6 @@ class SandboxGateway:
         self._control = Control(self._backstage, self._door)
         self._on_request = on_request
         self._reservation: PortReservation | None = None
-        self._runner: web.AppRunner | None = None
         self._notices = Notices()
 
     @property
@@ -117,12 +115,7 @@ class SandboxGateway:
         app = web.Application(client_max_size=LARGEST_BODY)
         self._control.add_to(app.router)
         app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
-        await self._runner.setup()
-        served = self._runner.server
-        if served is None:
-            raise RuntimeError("the runner of the gateway has no server after its setup")
-        await self._door.open(served, self.port)
+        await self._door.open(app, self.port)
 
     def _reserve(self) -> PortReservation:
         # Two gateways could share a port and each answer half of the calls.
@@ -162,9 +155,6 @@ class SandboxGateway:
     async def _fall_silent(self) -> None:
         await self._door.shut()
         await self._notices.stop()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         try:
