@@ -1,7 +1,6 @@
 """The parameters of RunInstances."""
 
 from dataclasses import replace
-from email import message_from_string
 from typing import Any
 
 import pytest
@@ -9,13 +8,10 @@ from tests.adapters.contract import CLUSTER
 
 from gpuwright.adapters.ec2_machines import TAG_NAME
 from gpuwright.adapters.ec2_request import (
-    ENV_FILE,
-    MAX_USER_DATA,
     Image,
     check,
     image_wanted,
     parameters,
-    user_data_of,
 )
 from gpuwright.model.ec2_spec import Ec2Defaults
 from gpuwright.model.errors import Rejected
@@ -125,44 +121,6 @@ def test_another_region_is_refused_before_anything_is_sent() -> None:
         check(a_request({"region": "us-east-2"}).wishes.machine, "us-east-1")
 
 
-class TestUserData:
-    def test_is_handed_over_as_it_is_where_no_environment_is_wanted(self) -> None:
-        assert user_data_of(a_request(user_data="#cloud-config\nx: é\n")) == "#cloud-config\nx: é\n".encode()
-        assert "UserData" not in built(a_request())
-
-    def test_has_the_environment_beside_it_with_nothing_that_a_shell_would_run(self) -> None:
-        request = a_request(env={"A": "it's $(reboot) `x`"}, user_data="#!/bin/sh\necho hi\n")
-        document = message_from_string(user_data_of(request).decode())
-        hook, script = [part for part in document.walk() if not part.is_multipart()]
-        assert hook.get_content_type() == "text/cloud-boothook"
-        assert ENV_FILE in hook.as_string()
-        assert script.get_payload(decode=True) == b"#!/bin/sh\necho hi\n"
-
-    def test_that_has_parts_already_keeps_them(self) -> None:
-        own = 'Content-Type: multipart/mixed; boundary="b"\n\n--b\nContent-Type: text/cloud-config\n\nx: 1\n--b--\n'
-        document = message_from_string(user_data_of(a_request(env={"A": "1"}, user_data=own)).decode())
-        kinds = [part.get_content_type() for part in document.walk()]
-        assert "text/cloud-config" in kinds
-
-    def test_that_is_too_large_for_ec2_is_refused_and_not_shown(self) -> None:
-        fits = a_request(user_data="x" * MAX_USER_DATA)
-        assert len(user_data_of(fits)) == MAX_USER_DATA
-        with pytest.raises(Rejected) as caught:
-            user_data_of(a_request(user_data="hunter2" * MAX_USER_DATA))
-        assert "hunter2" not in caught.value.message
-
-
-def test_the_environment_is_written_as_a_shell_reads_it(tmp_path: Any) -> None:
-    import subprocess
-
-    request = a_request(env={"A": "it's\n$(reboot)"})
-    document = message_from_string(user_data_of(request).decode())
-    (hook,) = [part for part in document.walk() if not part.is_multipart()]
-    payload = hook.get_payload(decode=True)
-    assert isinstance(payload, bytes)
-    folder = tmp_path / "gpuwright"
-    script = payload.decode().replace("/etc/gpuwright", str(folder))
-    subprocess.run(["sh", "-c", script], check=True)
-    shown = subprocess.run(["sh", "-c", f'. {folder}/env; printf %s "$A"'], check=True, capture_output=True)
-    assert shown.stdout == b"it's\n$(reboot)"
-    assert (folder / "env").stat().st_mode & 0o077 == 0
+def test_user_data_goes_along_where_there_is_some() -> None:
+    assert "UserData" not in built(a_request())
+    assert built(a_request(user_data="#!/bin/sh\n"))["UserData"] == "#!/bin/sh\n"

@@ -35,6 +35,7 @@ def test_everything_that_a_spec_can_say_is_sent() -> None:
         tags={"team": "vision"},
         env={"RUN_ID": "42"},
         user_data="#!/bin/sh\n",
+        ssh_keys=("ssh-ed25519 AAAAC3Nza me@example",),
     )
     assert create_body(request) == {
         "name": request.name,
@@ -52,6 +53,7 @@ def test_everything_that_a_spec_can_say_is_sent() -> None:
             "gpuwright.dev/incarnation": "2",
         },
         "user_data": "#!/bin/sh\n",
+        "ssh_authorized_keys": ["ssh-ed25519 AAAAC3Nza me@example"],
         "instance_type": "gpu.h100.1",
         "cpu": 1,
         "memory_gb": 1,

@@ -1,5 +1,6 @@
 """The body of a create, word for word, and what is refused before anything leaves."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,10 +21,10 @@ LABELS = (
 )
 
 
-def wishes(*, user_data: str | None = None, **spec: Any) -> Wishes:
+def wishes(*, user_data: str | None = None, ssh_keys: tuple[str, ...] = (), **spec: Any) -> Wishes:
     body = {"gpu": {"type": "L4"}, "image": "registry.example/trainer:1", **spec}
     machine = MachineSpec.model_validate({key: value for key, value in body.items() if value is not None})
-    return Wishes(machine, tags={"team": "vision"}, env={"RUN_ID": "42"}, user_data=user_data)
+    return Wishes(machine, tags={"team": "vision"}, env={"RUN_ID": "42"}, user_data=user_data, ssh_keys=ssh_keys)
 
 
 def asking(**spec: Any) -> MachineRequest:
@@ -85,6 +86,21 @@ def test_a_network_volume_is_mounted_by_its_id() -> None:
     body = create_body(asking(runpod={"networkVolumeId": "agv6w2qcg7"}), "NVIDIA L4")
     assert body["mounts"] == {"network": [{"volumeId": "agv6w2qcg7", "path": "/workspace"}]}
     assert problems("CreatePodRequest", body) == ()
+
+
+def test_keys_stand_where_images_of_runpods_look_for_them() -> None:
+    body = create_body(asking(ssh_keys=("ssh-ed25519 AAAAC3Nza me", "ssh-rsa AAAAB3Nza")), "NVIDIA L4")
+    lines = "ssh-ed25519 AAAAC3Nza me\nssh-rsa AAAAB3Nza"
+    assert (body["env"]["PUBLIC_KEY"], body["env"]["SSH_PUBLIC_KEY"]) == (lines, lines)
+    assert problems("CreatePodRequest", body) == ()
+
+
+@pytest.mark.parametrize("name", ["PUBLIC_KEY", "SSH_PUBLIC_KEY"])
+def test_keys_and_a_variable_of_their_name_are_one_too_many(name: str) -> None:
+    one = Wishes(wishes().machine, env={name: "ssh-rsa AAAA"})
+    check(one)
+    with pytest.raises(Rejected, match=r"leave them out of bootstrap\.env"):
+        check(replace(one, ssh_keys=("ssh-rsa AAAAB3Nza",)))
 
 
 def test_nobody_can_pass_for_another_owner_by_a_tag_or_a_variable() -> None:

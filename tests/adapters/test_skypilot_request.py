@@ -118,6 +118,24 @@ def test_the_environment_is_left_in_a_file_and_the_user_data_runs_after_it(tmp_p
     assert (tmp_path / "out").read_text() == 'it\'s "a" $HOME\n\n'
 
 
+def test_keys_are_let_in_once_however_often_the_setup_runs(tmp_path: Path) -> None:
+    keys = ("ssh-ed25519 AAAAC3Nza it's `mine`", "ssh-rsa AAAAB3Nza")
+    (tmp_path / ".ssh").mkdir()
+    listed = tmp_path / ".ssh" / "authorized_keys"
+    listed.write_text("ssh-ed25519 AAAAsky of SkyPilot\n")
+    setup = task(asking(ssh_keys=keys))["setup"]
+    for _time in range(2):
+        subprocess.run(["bash", "-c", setup], env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}, check=True)
+    assert listed.read_text().splitlines() == ["ssh-ed25519 AAAAsky of SkyPilot", *keys]
+
+
+def test_where_nobody_has_logged_in_before_the_file_of_keys_is_made(tmp_path: Path) -> None:
+    setup = task(asking(ssh_keys=("ssh-rsa AAAAB3Nza",)))["setup"]
+    subprocess.run(["bash", "-c", setup], env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}, check=True)
+    listed = tmp_path / ".ssh" / "authorized_keys"
+    assert (listed.read_text(), listed.stat().st_mode & 0o777) == ("ssh-rsa AAAAB3Nza\n", 0o600)
+
+
 def test_each_of_our_clusters_is_one_user() -> None:
     assert user_of("a") == user_of("a") != user_of("b")
     assert len(user_of("a")["SKYPILOT_USER_ID"]) == 8

@@ -124,6 +124,15 @@ INSTANCE: dict[str, Row] = {
     "spec.bootstrap.env[].valueFrom.secretKeyRef": to(_SECRET),
     "spec.bootstrap.env[].valueFrom.secretKeyRef.name": to("other", bad=(Bad("No_Name", NAME),)),
     "spec.bootstrap.env[].valueFrom.secretKeyRef.key": to("user-data", bad=(Bad("a b", "must be a key"),)),
+    "spec.bootstrap.sshAuthorizedKeys": to(["ssh-ed25519 AAAAother"]),
+    "spec.bootstrap.sshAuthorizedKeys[]": to(
+        "ssh-ed25519 AAAAother",
+        bad=(
+            Bad("-----BEGIN OPENSSH PRIVATE KEY-----", "looks like a private key"),
+            Bad("ssh-ed25519 AAAAother\n", "must be one line"),
+            Bad("AAAAother", "must be a public key"),
+        ),
+    ),
     "spec.bootstrap.userData": to("#!/bin/sh\necho other\n"),
     "spec.bootstrap.userDataSecretRef": to(
         {"name": "trainer-secrets", "key": "token"},

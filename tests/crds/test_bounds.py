@@ -75,6 +75,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "spec.sizes[].cpu": lambda length: "8".rjust(length, "0"),
     "spec.sizes[].memory": lambda length: "64Gi".rjust(length, "0"),
     "spec.sizes[].pricePerHour": lambda length: f".{'0' * 9}".rjust(length, "1"),
+    "spec.bootstrap.sshAuthorizedKeys[]": lambda length: "ssh-ed25519 AAAA".ljust(length, "a"),
     "spec.allowedNamespaces.selector.matchExpressions[].key": lambda length: "/".join(("a" * (length - 64), "b" * 63)),
 }
 """Texts of a given length where not just any will do."""
@@ -131,6 +132,8 @@ def items(at: str, node: Node, count: int) -> list[object]:
         return [{"name": f"A{number}"} for number in range(count)]
     if at == "spec.allowedNamespaces.selector.matchExpressions":
         return [{"key": f"a{number}", "operator": "Exists"} for number in range(count)]
+    if at == "spec.bootstrap.sshAuthorizedKeys":
+        return [f"ssh-ed25519 AAAA{number}" for number in range(count)]
     if at.endswith("securityGroupIds"):
         return [f"sg-{number:08x}" for number in range(count)]
     if at.endswith("runpod.ports"):

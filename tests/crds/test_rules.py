@@ -17,7 +17,15 @@ from tests.crds.schema import (
 )
 from tests.crds.server import Answer, Server
 
-from gpuwright.model import ec2_spec, instance_spec, machine_spec, provider_spec, runpod_spec, skypilot_spec
+from gpuwright.model import (
+    ec2_spec,
+    instance_spec,
+    machine_spec,
+    provider_spec,
+    runpod_spec,
+    skypilot_spec,
+    ssh_key_spec,
+)
 
 FULL, TYPED, PROVIDER = "trainer-full", "trainer-typed", "shared-gateway"
 EC2_MACHINE, EC2 = "trainer-ec2", "shared-ec2"
@@ -538,6 +546,26 @@ RUNPOD_CASES = (
 CASES += RUNPOD_CASES
 
 
+KEY_AT, KEY_WAY = "spec.bootstrap.sshAuthorizedKeys[]", "spec.bootstrap.sshAuthorizedKeys.0"
+SSH_KEY, OTHER_KEY = "ssh-rsa AAAAB3Nza, é", "sk-ssh-ed25519@openssh.com AAAAGnNr"
+PRIVATE_KEY = "-----BEGIN OPENSSH PRIVATE KEY----- b3BlbnNzaC1r"
+KEY_CASES = (
+    text(KEY_AT, FULL, KEY_WAY, SSH_KEY, PRIVATE_KEY, ssh_key_spec.PRIVATE),
+    text(KEY_AT, FULL, KEY_WAY, SSH_KEY, "PuTTY-User-Key-File-3: ssh-ed25519", ssh_key_spec.PRIVATE),
+    Case(
+        KEY_AT,
+        FULL,
+        {KEY_WAY: OTHER_KEY},
+        {KEY_WAY: f"{SSH_KEY}\n"},
+        invalid("spec.bootstrap.sshAuthorizedKeys[0]", f'"{SSH_KEY}\\n"', ssh_key_spec.NOT_ONE_LINE),
+    ),
+    text(KEY_AT, FULL, KEY_WAY, "ssh-ed25519 AAAA", "ssh-ed25520 AAAA", ssh_key_spec.NOT_PUBLIC),
+    text(KEY_AT, FULL, KEY_WAY, "ssh-ed25519  AAAA me", "restrict ssh-ed25519 AAAA", ssh_key_spec.NOT_PUBLIC),
+    text(KEY_AT, FULL, KEY_WAY, "ecdsa-sha2-nistp256 AAAA", "me@example", ssh_key_spec.NOT_PUBLIC),
+)
+CASES += KEY_CASES
+
+
 def final(at: str, base: str, bad: Changes, message: str, *, same: object = None) -> Change:
     """Return a case about a field that does not change; `same` may be written there instead, as it means the same."""
     return Change(at, base, bad, f"{at}: Forbidden: {message}", {} if same is None else {at: same})
@@ -571,6 +599,8 @@ CHANGES = (
     final("spec.machine.gateway", TYPED, {"spec.machine.gateway": {}}, MACHINE),
     final("spec.bootstrap", FULL, {"spec.bootstrap.env.0.value": "43"}, BOOTSTRAP),
     final("spec.bootstrap", FULL, {"spec.bootstrap": MISSING}, BOOTSTRAP),
+    final("spec.bootstrap", FULL, {KEY_WAY: SSH_KEY}, BOOTSTRAP),
+    final("spec.bootstrap", FULL, {"spec.bootstrap.sshAuthorizedKeys": MISSING}, BOOTSTRAP),
     final("spec.tags", FULL, {"spec.tags.team": "speech"}, instance_spec.TAGS_ARE_FINAL),
     final("spec.tags", FULL, {"spec.tags": MISSING}, instance_spec.TAGS_ARE_FINAL),
     final("spec.tags", TYPED, {"spec.tags": {"team": "vision"}}, instance_spec.TAGS_ARE_FINAL),

@@ -58,6 +58,14 @@ async def test_user_data_in_the_spec_is_taken_as_it_stands() -> None:
     assert (found.user_data, found.secret_versions) == ("#!/bin/sh", {})
 
 
+async def test_keys_come_in_one_order_whatever_that_of_the_spec() -> None:
+    keys = ["ssh-rsa AAAAB3Nza", "ssh-ed25519 AAAAC3Nza"]
+    one = await wishes(FakeApi(), sshAuthorizedKeys=keys)
+    assert isinstance(one, Wishes)
+    assert one.ssh_keys == ("ssh-ed25519 AAAAC3Nza", "ssh-rsa AAAAB3Nza")
+    assert one == await wishes(FakeApi(), sshAuthorizedKeys=[*reversed(keys)])
+
+
 async def test_a_missing_secret_and_a_missing_key_are_said() -> None:
     assert await wishes(FakeApi(), **BOOTSTRAP) == Unmet("there is no Secret run in this namespace yet")
     no_key = await wishes(an_api(other="x"), **BOOTSTRAP)

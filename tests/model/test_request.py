@@ -46,6 +46,7 @@ class TestFingerprint:
             pytest.param({"secret_versions": {**WISHES.secret_versions, "TOKEN": "other-uid/17"}}, id="a new Secret"),
             pytest.param({"open_env": {"RUN_ID": "43"}}, id="an open variable"),
             pytest.param({"tags": {"team": "speech"}}, id="a tag"),
+            pytest.param({"ssh_keys": ("ssh-ed25519 AAAA",)}, id="a key"),
             pytest.param({"machine": MACHINE.model_copy(update={"image": "trainer:2"})}, id="the image"),
         ],
     )

@@ -1,15 +1,11 @@
 """The parameters of RunInstances, from what is asked for. They hold secrets: they are never logged."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email import message_from_string
-from email.message import Message
-from email.mime.multipart import MIMEMultipart
-from email.mime.text import MIMEText
 from typing import Any
 
 from gpuwright.adapters.ec2_machines import TAG_NAME
+from gpuwright.adapters.ec2_user_data import user_data_of
 from gpuwright.model.conditions import Reason
 from gpuwright.model.ec2_spec import Ec2Defaults, Ec2Machine
 from gpuwright.model.errors import Rejected
@@ -17,9 +13,7 @@ from gpuwright.model.machine_spec import MachineSpec, Purchase
 from gpuwright.model.quantity import memory_gib_ceil
 from gpuwright.model.request import MachineRequest
 
-MAX_USER_DATA = 16 * 1024  # bytes, before base64 (EC2 user guide, "Run commands at launch")
 MAX_TAGS = 50
-ENV_FILE = "/etc/gpuwright/env"
 _TAGGED = ("instance", "volume", "network-interface")
 
 
@@ -99,49 +93,6 @@ def _disks(wanted: MachineSpec, image: Image) -> list[dict[str, Any]]:
         {"DeviceName": device, "Ebs": {"DeleteOnTermination": True, **({"VolumeSize": size} if size else {})}}
         for device, size in sorted(sizes.items())
     ]
-
-
-def user_data_of(request: MachineRequest) -> bytes:
-    """Return what the machine reads at its first boot: the user data as it is, or with the environment beside it.
-
-    Raises:
-        Rejected: it is more than EC2 takes.
-    """
-    text = request.wishes.user_data or ""
-    if request.wishes.env:
-        text = _with_environment(request, text)
-    content = text.encode()
-    if len(content) > MAX_USER_DATA:
-        raise _rejected(
-            f"user data and environment are {len(content)} bytes together, and EC2 takes {MAX_USER_DATA}: "
-            "let the machine fetch what is large"
-        )
-    return content
-
-
-def _with_environment(request: MachineRequest, text: str) -> str:
-    """Return a document of several parts for cloud-init, which reads the environment first."""
-    # A fixed boundary: a random one would make a repeated create another request.
-    document = MIMEMultipart("mixed", boundary=f"gpuwright-{request.token}")
-    lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(request.env.items()))
-    script = (
-        "#cloud-boothook\n#!/bin/sh\numask 077\n"
-        f"mkdir -p {ENV_FILE.rpartition('/')[0]}\nprintf '%s' {shlex.quote(lines)} > {ENV_FILE}\n"
-    )
-    document.attach(_part(script, "cloud-boothook"))
-    if text:
-        document.attach(_user_part(text))
-    return document.as_string()
-
-
-def _user_part(text: str) -> Message:
-    if text.startswith(("MIME-Version:", "Content-Type: multipart")):
-        return message_from_string(text)
-    return _part(text, "plain")  # cloud-init tells by its first line what it is
-
-
-def _part(text: str, kind: str) -> Message:
-    return MIMEText(text, kind, "us-ascii" if text.isascii() else "utf-8")
 
 
 def _rejected(words: str) -> Rejected:

@@ -20,6 +20,7 @@ def create_body(request: MachineRequest) -> dict[str, Any]:
         "env": request.env,
         "labels": request.labels,
         "user_data": request.wishes.user_data,
+        "ssh_authorized_keys": [*request.wishes.ssh_keys] or None,
         **_machine(request.wishes.machine),
     }
     return {key: value for key, value in body.items() if value is not None}

@@ -10,6 +10,11 @@ from gpuwright.model.quantity import memory_gib_ceil
 from gpuwright.model.request import MachineRequest, Wishes
 from gpuwright.model.runpod_spec import RunpodMachine
 
+SSH_VARIABLES = ("PUBLIC_KEY", "SSH_PUBLIC_KEY")
+"""Where RunPod's own images look for keys, and where RunPod says that a pod's own ones go in place of the account's
+(github.com/runpod/containers, start.sh; docs.runpod.io, "Override public key"; both read 2026-11-22).
+"""
+
 
 def own_of(wanted: MachineSpec) -> RunpodMachine:
     """Return what only a pod has, with the defaults where nothing is written."""
@@ -37,6 +42,10 @@ def check(wishes: Wishes) -> None:
         (
             wishes.user_data is not None,
             "a pod is a container and runs no user data: put it into the image, or use machine.runpod.args",
+        ),
+        (
+            bool(wishes.ssh_keys) and not wishes.env.keys().isdisjoint(SSH_VARIABLES),
+            f"bootstrap.sshAuthorizedKeys goes into {' and '.join(SSH_VARIABLES)}: leave them out of bootstrap.env",
         ),
     )
     for so, words in impossible:
@@ -67,9 +76,13 @@ def create_body(request: MachineRequest, gpu: str) -> dict[str, Any]:
         "registry": own.registry_id,
         "startSsh": own.start_ssh or None,
         "globalNetworking": own.global_networking or None,
-        "env": {**request.env, ENV_LABELS: labels_text(request.labels)},
+        "env": {**request.env, **_ssh(request.wishes), ENV_LABELS: labels_text(request.labels)},
     }
     return {key: value for key, value in body.items() if value is not None}
+
+
+def _ssh(wishes: Wishes) -> dict[str, str]:
+    return dict.fromkeys(SSH_VARIABLES, "\n".join(wishes.ssh_keys)) if wishes.ssh_keys else {}
 
 
 def _mounts(own: RunpodMachine) -> dict[str, Any] | None:

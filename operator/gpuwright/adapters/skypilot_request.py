@@ -16,6 +16,7 @@ from gpuwright.model.skypilot_spec import SkyPilotMachine, SkyPilotSpec
 
 USER = "gpuwright"
 ENV_FILE = "$HOME/.gpuwright/env"
+SSH_FILE = "$HOME/.ssh/authorized_keys"
 
 
 def user_of(cluster: str) -> dict[str, str]:
@@ -81,7 +82,9 @@ def _secret_names(request: MachineRequest) -> set[str]:
 
 
 def _setup(request: MachineRequest) -> str:
-    """Return the script of the machine's first minutes: the environment goes into a file, then the user data runs."""
+    """Return the script of the machine's first minutes: the environment goes into a file, keys are let in, and the
+    user data runs.
+    """
     text = request.wishes.user_data or ""
     if text.startswith(("#cloud-config", "MIME-Version:", "Content-Type: multipart")):
         words = "SkyPilot runs user data as a shell script: cloud-init's documents cannot be used here"
@@ -91,5 +94,15 @@ def _setup(request: MachineRequest) -> str:
     lines = (
         'mkdir -p "$HOME/.gpuwright"',
         f'(umask 077; for name in {names}; do printf "%s=%q\\n" "$name" "${{!name}}"; done > "{ENV_FILE}")',
+        *_lines_for_keys(request.wishes.ssh_keys),
     )
     return "\n".join((*lines, text)) if text else "\n".join(lines)
+
+
+def _lines_for_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what lets keys in beside SkyPilot's own, once each however often it runs."""
+    if not keys:
+        return ()
+    listed = " ".join(shlex.quote(key) for key in keys)
+    add = f'grep -qxFe "$key" "{SSH_FILE}" 2> /dev/null || printf "%s\\n" "$key" >> "{SSH_FILE}"'
+    return (f'(umask 077; mkdir -p "$HOME/.ssh"; for key in {listed}; do {add}; done)',)

@@ -41,6 +41,7 @@ class SecretReader:
             tags=spec.tags,
             env={**open_env, **values},
             user_data=from_secret if from_secret is not None else bootstrap.user_data if bootstrap else None,
+            ssh_keys=tuple(sorted(bootstrap.ssh_authorized_keys)) if bootstrap else (),
             open_env=open_env,
             secret_versions=versions,
         )

@@ -16,6 +16,7 @@ from gpuwright.model.api_base import (
     must_match,
     rule,
 )
+from gpuwright.model.ssh_key_spec import SshKeys
 
 MAX_ENV = 64
 MAX_ENV_BYTES = 8192
@@ -91,6 +92,12 @@ class Bootstrap(ApiModel):
         [],
         description='Such as [{name: RUN_ID, value: "42"}]. Environment variables, at most 64. Default: none.',
         json_schema_extra=crd(list_type="map", map_keys=["name"]),
+    )
+    ssh_authorized_keys: SshKeys = Field(
+        [],
+        description="Such as [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@example]. Public keys that may log in over SSH, at "
+        "most 32; whom they log in as is the image's and the provider's to say. Default: none.",
+        json_schema_extra=crd(list_type="set"),
     )
     user_data: Annotated[
         Annotated[

@@ -13,15 +13,15 @@ class Wishes:
     taken.
 
     `env` has every variable, `open_env` those that come from no Secret. `env` and `user_data` may hold secrets: they
-    are left
-    out of repr, so that no traceback or log can show them. Keys of `secret_versions`: the variable's name, or
-    `userData`.
+    are left out of repr, so that no traceback or log can show them. `ssh_keys` are sorted: the spec has them in no
+    order. Keys of `secret_versions`: the variable's name, or `userData`.
     """
 
     machine: MachineSpec
     tags: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     user_data: str | None = field(default=None, repr=False)
+    ssh_keys: tuple[str, ...] = ()
     open_env: Mapping[str, str] = field(default_factory=dict)
     secret_versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -62,6 +62,7 @@ class MachineRequest:
                 "env": dict(self.wishes.open_env),
                 "userData": None if "userData" in self.wishes.secret_versions else self.wishes.user_data,
                 "secrets": dict(self.wishes.secret_versions),
+                **({"sshAuthorizedKeys": list(self.wishes.ssh_keys)} if self.wishes.ssh_keys else {}),
             }
         )
 

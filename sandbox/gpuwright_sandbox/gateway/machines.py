@@ -64,6 +64,7 @@ class MachineRequest:
     zone: str = ""
     purchase: str = ""
     user_data: str = ""
+    ssh_authorized_keys: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, object] = field(default_factory=dict)
 

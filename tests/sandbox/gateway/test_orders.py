@@ -19,6 +19,7 @@ def test_reads_every_field_of_the_api() -> None:
         zone="z",
         purchase="Spot",
         user_data="#!",
+        ssh_authorized_keys=["ssh-rsa AAAAB3Nza"],
         labels={"l": "1"},
         metadata={"m": {"n": 1}},
     )
@@ -28,6 +29,7 @@ def test_reads_every_field_of_the_api() -> None:
     assert (request.instance_type, request.region, request.zone, request.purchase) == ("big", "r", "z", "Spot")
     assert (request.env, request.user_data, request.labels) == ({"A": "b"}, "#!", {"l": "1"})
     assert request.metadata == {"m": {"n": 1}}
+    assert request.ssh_authorized_keys == ("ssh-rsa AAAAB3Nza",)
 
 
 def test_optional_fields_may_be_null() -> None:
