@@ -1,4 +1,4 @@
-"""What Argo CD says of an object by the health checks that we ship, run as Argo CD runs them: no libraries."""
+"""What Argo CD says of an object by the health check that we ship, run as Argo CD runs it: no libraries."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -11,17 +11,16 @@ HEALTHY = "Healthy"
 SUSPENDED = "Suspended"
 PROGRESSING = "Progressing"
 DEGRADED = "Degraded"
-CHECKS = Path(__file__).resolve().parents[2] / "deploy" / "argocd"
+CHECK = Path(__file__).resolve().parents[2] / "deploy" / "argocd" / "health.lua"
 # Argo CD opens none of these for a health check unless its administrator says so (useOpenLibs).
 LIBRARIES = ("string", "table", "math", "os", "io", "debug", "coroutine", "utf8", "package", "python")
 
 
 def health(body: Mapping[str, Any]) -> tuple[str, str]:
     """Return status and message of a ComputeInstance or a provider, as the API server gives it."""
-    check = "computeinstance" if body["kind"] == "ComputeInstance" else "computeprovider"
     lua = _runtime()
     lua.globals()["obj"] = lua.table_from(body, recursive=True)
-    answer = lua.execute((CHECKS / f"{check}-health.lua").read_text(encoding="utf-8"))
+    answer = lua.execute(CHECK.read_text(encoding="utf-8"))
     return str(answer["status"]), str(answer["message"])
 
 

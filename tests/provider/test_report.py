@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from tests.adapters.gateway_stage import GatewayStage
+from tests.e2e.argocd import DEGRADED, HEALTHY, PROGRESSING, health
+from tests.e2e.kstatus import CURRENT, FAILED, IN_PROGRESS, kstatus
 from tests.kube.fake_api import a_provider
 
 from gpuwright.model.resources import Key
@@ -139,6 +141,21 @@ def test_each_situation_has_its_conditions(
     found = conditions_of(account)
     assert {kind: found[kind] for kind in conditions} == conditions
     assert list(found) == ["Accepted", "CredentialsValid", "Online", "Ready", "Reconciling", "Stalled"]
+
+
+@pytest.mark.parametrize("make", [make for make, _conditions in SITUATIONS.values()], ids=list(SITUATIONS))
+def test_argo_cd_sees_each_situation_as_kstatus_does_and_says_why(make: Callable[[Account], None]) -> None:
+    account = an_account()
+    make(account)
+    body = a_body(status_of(account))
+    status, message = health(body)
+    assert status == {IN_PROGRESS: PROGRESSING, CURRENT: HEALTHY, FAILED: DEGRADED}[kstatus(body)]
+    assert message.endswith(message_of(account, "Ready"))
+
+
+def test_to_argo_cd_planned_work_is_health() -> None:
+    status, message = health(a_body(status_of(an_account(draining=True))))
+    assert (status, message) == (HEALTHY, "Draining: planned work: no new machines are made")
 
 
 def test_planned_work_pages_nobody() -> None:

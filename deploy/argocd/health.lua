@@ -1,8 +1,12 @@
--- Health of a ComputeInstance for Argo CD, which does not read kstatus by itself. The status is kstatus-shaped.
+-- Health of a ComputeInstance, ComputeProvider or ClusterComputeProvider for Argo CD, which does not read kstatus by
+-- itself. The status is kstatus-shaped.
 local health = {status = "Progressing", message = "Waiting for the operator"}
 local status = obj.status
 if obj.metadata.deletionTimestamp ~= nil then
-  health.message = "Deleting: the machine is being ended"
+  health.message = "Deleting: instances that use it go first"
+  if obj.kind == "ComputeInstance" then
+    health.message = "Deleting: the machine is being ended"
+  end
   return health
 end
 if status == nil or status.conditions == nil then
