@@ -11,14 +11,15 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 from gpuwright_sandbox import go_tools
 from gpuwright_sandbox.controlplane import progress
 from gpuwright_sandbox.controlplane.errors import BinariesMissingError
-from gpuwright_sandbox.controlplane.making import alone
-from gpuwright_sandbox.go_tools import GoTool, cache_home, digest
+from gpuwright_sandbox.controlplane.keeping import KeptProgram, digest
+from gpuwright_sandbox.go_tools import GoTool, tools_home
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements" / "tools.txt"
@@ -56,41 +57,34 @@ class Environment:
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> "Environment":
         """Return the one that belongs to these environment variables, made or not."""
-        return cls(cache_home(variables) / f"python-{digest(LOCK)}")
+        return cls(tools_home(variables) / f"python-{digest(LOCK)}")
 
     def program(self, name: str) -> Path:
         """Return where a program is once the environment is made."""
         return self.folder / "bin" / name
 
 
-def find(name: str, variables: Mapping[str, str]) -> Path:
-    """Return a program without making it. On PATH counts; what else is in this project's .venv does not.
-
-    Raises:
-        BinariesMissingError: it is to be made first; the message says how.
-    """
+def kept(name: str, variables: Mapping[str, str]) -> KeptProgram:
+    """Return a program as these environment variables have it. On PATH counts; what else is in the .venv does not."""
     if name in IN_GO:
-        return go_tools.find(IN_GO[name], variables)
-    found = _look(name, variables)
-    if found is None:
-        raise BinariesMissingError(f"{name}: not found; run `{MADE_BY}`, which makes it once")
-    return found
+        return go_tools.kept(IN_GO[name], variables)
+    return KeptProgram(
+        name=name,
+        folder=tools_home(variables),
+        made_by=MADE_BY,
+        look=partial(_look, name, variables),
+        make=partial(_install, Environment.of(variables)),
+    )
+
+
+def find(name: str, variables: Mapping[str, str]) -> Path:
+    """Return a program without making it. Raises BinariesMissingError."""
+    return kept(name, variables).find()
 
 
 def find_or_make(name: str, variables: Mapping[str, str], out: TextIO) -> Path:
-    """Return a program, made in the cache where it was not found.
-
-    Raises:
-        BinariesMissingError: it cannot be made here; the message says what is missing.
-    """
-    if name in IN_GO:
-        return go_tools.find_or_build(IN_GO[name], variables, out)
-    if _look(name, variables) is None:
-        with alone(cache_home(variables), out):
-            # Another process may have made it while this one waited.
-            if _look(name, variables) is None:
-                _install(Environment.of(variables), out)
-    return find(name, variables)
+    """Return a program, made in the cache where it was not found. Raises BinariesMissingError."""
+    return kept(name, variables).find_or_make(out)
 
 
 def _look(name: str, variables: Mapping[str, str]) -> Path | None:

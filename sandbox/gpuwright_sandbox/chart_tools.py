@@ -5,7 +5,7 @@ import os
 import sys
 
 from gpuwright_sandbox.controlplane.errors import BinariesMissingError
-from gpuwright_sandbox.go_tools import GoTool, find_or_build
+from gpuwright_sandbox.go_tools import GoTool, kept
 
 _MADE_BY = "make chart-tools"
 _KUBE3 = tuple(
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001  # every command'
     """Find or build the programs, print where each is and return 0; 1 after saying why one cannot be had."""
     try:
         for tool in TOOLS:
-            print(f"{tool.name:<12} {find_or_build(tool, os.environ, sys.stdout)}")
+            print(f"{tool.name:<12} {kept(tool, os.environ).find_or_make(sys.stdout)}")
     except BinariesMissingError as error:
         print(error, file=sys.stderr)
         return 1

@@ -3,26 +3,23 @@
 The cache is ($XDG_CACHE_HOME or ~/.cache)/gpuwright/tools/NAME-VERSION-DIGEST; the digest is of the go.mod and go.sum.
 """
 
-import hashlib
 import os
-import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from gpuwright_sandbox.controlplane import progress
+from gpuwright_sandbox.controlplane import progress, versions
 from gpuwright_sandbox.controlplane.building import build_environment
 from gpuwright_sandbox.controlplane.errors import BinariesMissingError
 from gpuwright_sandbox.controlplane.golang import find_or_install_go
-from gpuwright_sandbox.controlplane.making import alone
-from gpuwright_sandbox.controlplane.versions import Version, parse_version
+from gpuwright_sandbox.controlplane.keeping import KeptProgram, cache_home, digest
+from gpuwright_sandbox.controlplane.versions import Version, parse_version, printed
 
 _HACK = Path(__file__).resolve().parents[2] / "hack"
-_VERSION_TIMEOUT_SECONDS = 10.0
 _GO = Version(1, 26)
 
 
@@ -53,31 +50,20 @@ class GoTool:
     time: str = "some minutes"
 
 
+def kept(tool: GoTool, environment: Mapping[str, str]) -> KeptProgram:
+    """Return the program as these environment variables have it: on PATH, in the cache, or still to be built."""
+    return KeptProgram(
+        name=tool.name,
+        folder=tools_home(environment),
+        made_by=tool.made_by,
+        look=partial(_look, tool, environment),
+        make=partial(_build, tool, environment),
+    )
+
+
 def find(tool: GoTool, environment: Mapping[str, str]) -> Path:
-    """Return the program, without building it: for a caller that has no minutes to spare.
-
-    Raises:
-        BinariesMissingError: it is to be built first; the message says how.
-    """
-    found = _look(tool, environment)
-    if found is None:
-        raise BinariesMissingError(f"{tool.name}: not found; run `{tool.made_by}`, which builds it once")
-    return found
-
-
-def find_or_build(tool: GoTool, environment: Mapping[str, str], out: TextIO) -> Path:
-    """Return the program, built into the cache where it was not found; that takes minutes, and says so.
-
-    Raises:
-        BinariesMissingError: it cannot be built here; the message says what is missing.
-    """
-    home = cache_home(environment)
-    if _look(tool, environment) is None:
-        with alone(home, out):
-            # Another process may have built it while this one waited.
-            if _look(tool, environment) is None:
-                _build(tool, environment, out)
-    return find(tool, environment)
+    """Return the program without building it. Raises BinariesMissingError."""
+    return kept(tool, environment).find()
 
 
 def pinned(tool: GoTool) -> Version:
@@ -89,56 +75,33 @@ def _look(tool: GoTool, environment: Mapping[str, str]) -> Path | None:
     on_path = shutil.which(tool.program, path=environment.get("PATH", os.defpath))
     if on_path is not None and _will_do(tool, Path(on_path)):
         return Path(on_path)
-    kept = _place(tool, environment)
-    return kept if kept.is_file() else None
+    built = _place(tool, environment)
+    return built if built.is_file() else None
 
 
 def _will_do(tool: GoTool, path: Path) -> bool:
     if not tool.asks:
         return True
     # A Helm 3 is no Helm 4; of one major release any will do.
-    seen = _version(tool, path)
+    seen = parse_version(printed(str(path), *tool.asks))
     return seen is not None and seen.major == pinned(tool).major
 
 
-def _version(tool: GoTool, path: Path) -> Version | None:
-    try:
-        answer = subprocess.run(
-            (str(path), *tool.asks), capture_output=True, text=True, timeout=_VERSION_TIMEOUT_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return parse_version(answer.stdout)
-
-
-def cache_home(environment: Mapping[str, str]) -> Path:
+def tools_home(environment: Mapping[str, str]) -> Path:
     """Return the folder of all programs that are made here but the control plane's."""
-    return Path(environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")) / "gpuwright" / "tools"
+    return cache_home(environment) / "tools"
 
 
 def _place(tool: GoTool, environment: Mapping[str, str]) -> Path:
     pins = digest(_HACK / tool.name / "go.mod", _HACK / tool.name / "go.sum")
-    return cache_home(environment) / f"{tool.name}-{pinned(tool)}-{pins}" / tool.program
-
-
-def digest(*pins: Path) -> str:
-    """Return a short digest of what these files hold: other pins make another program."""
-    return hashlib.sha256(b"".join(file.read_bytes() for file in pins)).hexdigest()[:12]
-
-
-def _pins(tool: GoTool) -> bytes:
-    try:
-        return (_HACK / tool.name / "go.mod").read_bytes()
-    except FileNotFoundError as error:
-        raise BinariesMissingError(f"{_HACK / tool.name} has no go.mod: run from a clone") from error
+    return tools_home(environment) / f"{tool.name}-{pinned(tool)}-{pins}" / tool.program
 
 
 def _pinned(tool: GoTool, module: str) -> Version:
-    found = re.search(rf"^\s*(?:require )?{re.escape(module)} (\S+)", _pins(tool).decode(), re.MULTILINE)
-    version = parse_version(found[1]) if found else None
-    if version is None:
-        raise ValueError(f"hack/{tool.name}/go.mod pins no {module}: add it with its version")
-    return version
+    try:
+        return versions.pinned(_HACK / tool.name, module)
+    except FileNotFoundError as error:
+        raise BinariesMissingError(f"{_HACK / tool.name} has no go.mod: run from a clone") from error
 
 
 def _linker_flags(tool: GoTool) -> str:
@@ -150,9 +113,7 @@ def _build(tool: GoTool, environment: Mapping[str, str], out: TextIO) -> None:
     place = _place(tool, environment)
     place.parent.mkdir(parents=True, exist_ok=True)
     # Where the control plane keeps its Go, too.
-    go = find_or_install_go(
-        cache_home(environment).parent / "controlplane", environment.get("PATH", os.defpath), _GO, out
-    )
+    go = find_or_install_go(cache_home(environment) / "controlplane", environment.get("PATH", os.defpath), _GO, out)
     log = place.parent / "build.log"
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".new-") as temporary:
         made = Path(temporary) / tool.program

@@ -11,7 +11,7 @@ from gpuwright_sandbox.chart_tools import HELM3, HELM4, KUBECONFORM
 from gpuwright_sandbox.chart_tools import TOOLS as OF_THE_CHART
 from gpuwright_sandbox.controlplane.errors import BinariesMissingError
 from gpuwright_sandbox.controlplane.versions import Version
-from gpuwright_sandbox.go_tools import GoTool, find, find_or_build, pinned
+from gpuwright_sandbox.go_tools import GoTool, find, kept, pinned
 
 TOOLS = (*OF_THE_CHART, *IN_GO.values())
 
@@ -53,7 +53,7 @@ def test_what_was_built_before_is_taken_from_the_cache(tmp_path: Path) -> None:
     place = go_tools._place(HELM4, environment)
     place.parent.mkdir(parents=True)
     place.write_text("")
-    assert find_or_build(HELM4, environment, io.StringIO()) == place
+    assert kept(HELM4, environment).find_or_make(io.StringIO()) == place
 
 
 def test_a_change_of_the_pins_is_another_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpuwright_sandbox.controlplane.errors import BinariesMissingError
+from gpuwright_sandbox.controlplane.keeping import cache_home
 from gpuwright_sandbox.controlplane.selection import Binaries, Source, Tool, choose
 from gpuwright_sandbox.controlplane.versions import PROGRAMS, Pins, Program, read_pins, read_version
 
@@ -33,11 +34,10 @@ class Places:
     def of_environment(cls, environment: Mapping[str, str]) -> "Places":
         """Return the places these environment variables name; an empty variable counts as absent."""
         assets = environment.get("KUBEBUILDER_ASSETS")
-        home = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
         return cls(
             search_path=environment.get("PATH", os.defpath),
             assets=Path(assets) if assets else None,
-            cache=Path(home) / "gpuwright" / "controlplane",
+            cache=cache_home(environment) / "controlplane",
             modules=_MODULES,
             may_download=environment.get("GPUWRIGHT_NO_DOWNLOAD", "") in {"", "0"},
         )

@@ -1,10 +1,8 @@
 """Make the programs that were not found: once, by one process at a time, each appearing whole or not at all."""
 
-import contextlib
-import fcntl
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -13,6 +11,7 @@ from gpuwright_sandbox.controlplane.binaries import Places, find, find_all
 from gpuwright_sandbox.controlplane.building import Workshop, build
 from gpuwright_sandbox.controlplane.downloading import DownloadError, Mirror, download
 from gpuwright_sandbox.controlplane.golang import find_or_install_go
+from gpuwright_sandbox.controlplane.keeping import make_once
 from gpuwright_sandbox.controlplane.selection import Binaries
 from gpuwright_sandbox.controlplane.versions import PROGRAMS, Pins, Program
 
@@ -23,11 +22,12 @@ def find_or_make(places: Places, out: TextIO) -> Binaries:
     Raises:
         BinariesMissingError: they cannot be made here; the message says what is missing.
     """
-    if _missing(places)[0]:
-        with alone(places.cache, out):
-            # Another process may have made them while this one waited.
-            missing, pins = _missing(places)
-            _Maker(places, pins, out).make(missing)
+
+    def make() -> None:
+        missing, pins = _missing(places)
+        _Maker(places, pins, out).make(missing)
+
+    make_once(lambda: not _missing(places)[0], make, places.cache, out)
     return find_all(places)
 
 
@@ -83,17 +83,3 @@ class _Maker:
     def _say(self, text: str) -> None:
         self.out.write(f"{text}\n")
         self.out.flush()
-
-
-@contextlib.contextmanager
-def alone(cache: Path, out: TextIO) -> Iterator[None]:
-    """Hold the cache's lock: one process at a time makes programs there."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            out.write("waiting for another process that makes programs there\n")
-            out.flush()
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

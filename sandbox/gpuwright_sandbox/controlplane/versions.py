@@ -1,11 +1,13 @@
 """Versions: what a program prints, what `hack/controlplane/go.mod` pins, and what goes with what."""
 
-import hashlib
+import os
 import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
+
+from gpuwright_sandbox.controlplane.keeping import digest
 
 Program: TypeAlias = Literal["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"]
 PROGRAMS: tuple[Program, ...] = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
@@ -16,7 +18,7 @@ _VERSION_ARGUMENTS: dict[Program, tuple[str, ...]] = {
     "kube-controller-manager": ("--version",),
     "kubectl": ("version", "--client"),
 }
-_VERSION_TIMEOUT_SECONDS = 10.0
+_VERSION_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,12 +65,23 @@ def parse_version(text: str) -> Version | None:
 
 def read_version(program: Program, path: Path) -> Version | None:
     """Return the version that a program prints; None when it does not run, or prints none."""
-    command = (str(path), *_VERSION_ARGUMENTS[program])
+    return parse_version(printed(str(path), *_VERSION_ARGUMENTS[program]))
+
+
+def printed(*command: str, **variables: str) -> str:
+    """Return what a command prints, with these environment variables besides; empty when it does not run, or fails."""
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=_VERSION_TIMEOUT_SECONDS, check=True)
+        answer = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_VERSION_TIMEOUT_SECONDS,
+            check=True,
+            env=os.environ | variables,
+        )
     except (OSError, subprocess.SubprocessError):
-        return None
-    return parse_version(answer.stdout)
+        return ""
+    return answer.stdout
 
 
 def read_pins(modules: Path) -> Pins:
@@ -78,19 +91,24 @@ def read_pins(modules: Path) -> Pins:
         ValueError: go.mod names no release of a needed module; nothing but an edit of go.mod can mend that.
         FileNotFoundError: the folder is not there; the caller should say that a clone is needed.
     """
-    text = (modules / "go.mod").read_text()
-    digest = hashlib.sha256(text.encode() + (modules / "go.sum").read_bytes()).hexdigest()[:12]
     return Pins(
-        kube=_pinned(text, r"^\s*k8s\.io/kubernetes (\S+)"),
-        etcd=_pinned(text, r"^\s*go\.etcd\.io/etcd/server/v3 (\S+)"),
-        go=_pinned(text, r"^go (\S+)"),
-        digest=digest,
+        kube=pinned(modules, "k8s.io/kubernetes"),
+        etcd=pinned(modules, "go.etcd.io/etcd/server/v3"),
+        go=pinned(modules, "go"),
+        digest=digest(modules / "go.mod", modules / "go.sum"),
     )
 
 
-def _pinned(text: str, pattern: str) -> Version:
-    found = re.search(pattern, text, re.MULTILINE)
+def pinned(modules: Path, module: str) -> Version:
+    """Return the release of a module, or of Go itself, that the go.mod of this folder pins.
+
+    Raises:
+        ValueError: it names none; nothing but an edit of go.mod can mend that.
+        FileNotFoundError: there is no go.mod; the caller should say that a clone is needed.
+    """
+    text = (modules / "go.mod").read_text()
+    found = re.search(rf"^\s*(?:require )?{re.escape(module)} (\S+)", text, re.MULTILINE)
     version = parse_version(found[1]) if found else None
     if version is None:
-        raise ValueError(f"go.mod of the control plane has no line like {pattern!r}: add the module with its version")
+        raise ValueError(f"hack/{modules.name}/go.mod pins no {module}: add it with its version")
     return version

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gpuwright_sandbox.go_tools import cache_home, digest
+from gpuwright_sandbox.controlplane.keeping import digest
+from gpuwright_sandbox.go_tools import tools_home
 
 LOCK = Path(__file__).resolve().parents[4] / "requirements" / "skypilot.txt"
 PROGRAMS = {
@@ -37,7 +38,7 @@ def require_programs() -> None:
 
 def environment() -> Path:
     """Return the folder of SkyPilot's own environment, made once for each lock (460 MB). Raises MissingError."""
-    folder = cache_home(os.environ) / f"skypilot-{digest(LOCK)}"
+    folder = tools_home(os.environ) / f"skypilot-{digest(LOCK)}"
     if (folder / ".made").exists():
         return folder
     print(f"installing SkyPilot into {folder} (460 MB, once)", file=sys.stderr, flush=True)
