@@ -89,6 +89,7 @@ def _abilities(able: Capabilities) -> str:
         "off and on": able.power,
         "spot": able.spot,
         "Nodes": able.node_join,
+        "ports": able.ports,
     }
     can = [word for word, yes in words.items() if yes]
     cannot = [f"no {word}" for word, yes in words.items() if not yes]

@@ -58,7 +58,13 @@ SPEC = a_spec()
 PROVIDER_SPEC = a_provider_spec()
 WISHES = Wishes(machine=SPEC.machine)
 CAPABILITIES = Capabilities(
-    create_key=CreateKey.UNIQUE_NAME, reads=True, power=True, spot=True, node_join=True, user_data="CloudInit"
+    create_key=CreateKey.UNIQUE_NAME,
+    reads=True,
+    power=True,
+    spot=True,
+    node_join=True,
+    user_data="CloudInit",
+    ports=True,
 )
 BLIND_CAPABILITIES = replace(CAPABILITIES, reads=False, power=False, limits="it cannot be read")
 """Of a gateway that can only create and delete."""

@@ -102,6 +102,22 @@ async def test_a_spot_machine_says_so_and_has_its_user_data(stage: Ec2Stage) -> 
     assert created.machine.purchase == "Spot"
 
 
+async def test_keys_go_along_for_cloud_init_and_ports_are_left_to_security_groups(stage: Ec2Stage) -> None:
+    assert not stage.adapter.capabilities.ports
+    keys = ("ssh-ed25519 AAAAC3Nza me@example",)
+    await stage.adapter.create(asking(machine(ports=[{"name": "ssh", "port": 22}]), ssh_keys=keys), opened)
+    (run,) = [call for call in stage.shim.calls if call.action == "RunInstances"]
+    assert keys[0] in b64decode(run.fields["UserData"]).decode()
+    assert not [call.action for call in stage.shim.calls if "SecurityGroup" in call.action]
+
+
+async def test_keys_that_ec2_has_no_room_for_send_nothing(stage: Ec2Stage) -> None:
+    keys = tuple(f"ssh-rsa AAAA{number:04}{'a' * 2000}" for number in range(9))
+    with pytest.raises(Rejected, match="EC2 takes 16384"):
+        await stage.adapter.create(asking(machine(), ssh_keys=keys), opened)
+    assert not [call for call in stage.shim.calls if call.action == "RunInstances"]
+
+
 async def test_a_wish_that_cannot_be_had_sends_nothing(stage: Ec2Stage) -> None:
     with pytest.raises(Rejected):
         await stage.adapter.create(asking(machine(region="eu-west-1")), opened)

@@ -41,6 +41,7 @@ from gpuwright.model.errors import (
 )
 from gpuwright.model.machine import Absent, Machine, Present
 from gpuwright.model.names import Owner
+from gpuwright.model.port_spec import Port, Protocol
 from gpuwright.model.request import MachineRequest, Wishes
 from gpuwright_sandbox.gateway import Dialect, Settings
 from gpuwright_sandbox.gateway.shapes import Json
@@ -455,6 +456,7 @@ class TestCapabilities:
             "spot": True,
             "nodeJoin": True,
             "userData": "CloudInit",
+            "ports": True,
         }
 
     def test_of_a_gateway_that_honours_tokens(self) -> None:
@@ -464,6 +466,24 @@ class TestCapabilities:
     def test_of_a_gateway_that_cannot_be_read(self) -> None:
         capabilities = GatewayStage().adapter_for(url="http://127.0.0.1:1", dialect="CreateOnly").capabilities
         assert [capabilities.reads, capabilities.power, capabilities.node_join] == [False, False, False]
+
+
+async def test_ports_and_keys_reach_the_gateway_and_the_ways_in_come_back_while_it_runs() -> None:
+    async with GatewayStage() as stage:
+        ports = [Port(name="ssh", port=22), Port(name="web", port=8888, protocol=Protocol.HTTP)]
+        wanted = MACHINE.model_copy(update={"ports": ports})
+        wishes = Wishes(wanted, ssh_keys=("ssh-ed25519 AAAAC3Nza me",))
+        created = await stage.adapter.create(replace(a_request(), wishes=wishes), opened)
+        assert created.machine.endpoints == ()
+        truth = stage.gateway.fleet.pick(created.machine.name)
+        assert truth is not None
+        assert truth.request.ssh_authorized_keys == ("ssh-ed25519 AAAAC3Nza me",)
+        stage.advance(60)
+        (running,) = await stage.adapter.list()
+        ssh, web = running.endpoints
+        assert (ssh.name, ssh.port, ssh.address, ssh.url) == ("ssh", 22, "203.0.113.9", "")
+        assert ssh.external_port
+        assert (web.name, web.port, web.address, web.url.partition(":")[0]) == ("web", 8888, "", "https")
 
 
 async def test_a_rotation_does_not_break_the_look_that_is_on_its_way() -> None:

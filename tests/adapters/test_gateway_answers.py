@@ -30,6 +30,7 @@ from gpuwright.model.errors import (
     Unknown,
 )
 from gpuwright.model.machine import Machine, MachineState
+from gpuwright.model.machine_endpoint import MachineEndpoint
 from gpuwright.model.provider_spec import GatewaySpec
 
 PAGE = "<html><body><h1>502 Bad Gateway</h1></body></html>"
@@ -253,6 +254,10 @@ class TestAMachine:
         "labels": {"gpuwright.dev/owner-uid": "u-1", "team": "vision", "odd": 7},
         "metadata": {"orgId": "7"},
         "addresses": [{"type": "InternalIP", "address": "10.0.0.7"}],
+        "endpoints": [
+            {"name": "ssh", "port": 22, "address": "203.0.113.9", "external_port": 31022},
+            {"name": "web", "port": 8888, "url": "https://web.example"},
+        ],
         "price_per_hour": 2.1,
         "currency": "USD",
         "created_at": "2026-11-22T10:00:00.000Z",
@@ -266,6 +271,10 @@ class TestAMachine:
             word="running",
             labels={"gpuwright.dev/owner-uid": "u-1", "team": "vision"},
             addresses=({"type": "InternalIP", "address": "10.0.0.7"},),
+            endpoints=(
+                MachineEndpoint("ssh", 22, "203.0.113.9", 31022),
+                MachineEndpoint("web", 8888, url="https://web.example"),
+            ),
             region="local",
             zone="local-a",
             instance_type="gpu.h100.1",
@@ -313,6 +322,31 @@ class TestAMachine:
         entries = [{"type": "InternalIP", "address": f"10.0.0.{number}"} for number in range(count)]
         assert len(self._with(addresses=entries).addresses) == kept
 
+    @pytest.mark.parametrize(
+        "endpoints",
+        [
+            None,
+            "22",
+            {"port": 22},
+            [None, 7, {}],
+            [{"port": 22}],
+            [{"address": "203.0.113.9"}],
+            [{"port": port, "address": "203.0.113.9"} for port in (0, -1, 65536, True, "22", 22.5, 2**70)],
+            [{"port": 22, "address": 7, "url": ["x"]}],
+        ],
+    )
+    def test_leaves_out_endpoints_that_lead_nowhere(self, endpoints: object) -> None:
+        assert self._with(endpoints=endpoints).endpoints == ()
+
+    def test_leaves_out_a_port_outside_that_is_none(self) -> None:
+        told = [{"port": 65535, "address": "203.0.113.9", "external_port": 2**70}]
+        assert self._with(endpoints=told).endpoints == (MachineEndpoint("", 65535, "203.0.113.9"),)
+
+    @pytest.mark.parametrize(("count", "kept"), [(31, 31), (32, 32), (33, 32)])
+    def test_keeps_as_many_endpoints_as_the_status_holds(self, count: int, kept: int) -> None:
+        entries = [{"port": number + 1, "url": "https://web.example"} for number in range(count)]
+        assert len(self._with(endpoints=entries).endpoints) == kept
+
     @pytest.mark.parametrize(("length", "kept"), [(999, 999), (1000, 1000), (1001, 1000)])
     def test_has_no_word_that_the_status_would_not_hold(self, length: int, kept: int) -> None:
         assert len(self._with(region="r" * length).region) == kept
@@ -330,6 +364,7 @@ class TestAMachine:
     def test_is_read_from_anything_without_a_crash(self, body: Any) -> None:
         machine_of(body)
         machine_of({"id": "i", "name": "n", "state": body, "labels": body, "addresses": [body], "price_per_hour": body})
+        machine_of({"id": "i", "name": "n", "endpoints": [body, {"port": body, "address": body, "url": body}]})
         holder({"instance": body})
 
     def _with(self, **changes: object) -> Machine:

@@ -30,6 +30,7 @@ def test_everything_that_a_spec_can_say_is_sent() -> None:
             "region": "us-east-1",
             "zone": "us-east-1a",
             "purchase": "Spot",
+            "ports": [{"name": "ssh", "port": 22}, {"name": "web", "port": 8888, "protocol": "HTTP"}],
             "gateway": {"metadata": {"orgId": "7"}},
         },
         tags={"team": "vision"},
@@ -62,6 +63,10 @@ def test_everything_that_a_spec_can_say_is_sent() -> None:
         "region": "us-east-1",
         "zone": "us-east-1a",
         "purchase": "Spot",
+        "ports": [
+            {"name": "ssh", "port": 22, "protocol": "TCP"},
+            {"name": "web", "port": 8888, "protocol": "HTTP"},
+        ],
         "metadata": {"orgId": "7"},
     }
 

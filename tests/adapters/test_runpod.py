@@ -25,6 +25,7 @@ from gpuwright.model.capabilities import CreateKey
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import NeverSent, NotCommitted, NotExecuted, Rejected, Throttled, Unauthenticated, Unknown
 from gpuwright.model.machine import Absent, MachineState, Present
+from gpuwright.model.machine_endpoint import MachineEndpoint
 from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.request import MachineRequest, Wishes
 from gpuwright_sandbox.doubles.answers import json_answer
@@ -96,6 +97,26 @@ async def test_a_machine_says_its_gpu_its_place_and_its_price(stage: RunpodStage
     assert created.machine.region == "EU-RO-1"
     assert (created.machine.price_per_hour, created.machine.currency) == ("0.88", "USD")
     assert created.machine.state is MachineState.PENDING
+
+
+async def test_ports_are_reached_once_the_pod_runs_and_no_more_when_it_is_off(stage: RunpodStage) -> None:
+    ports = [{"name": "ssh", "port": 22}, {"name": "web", "port": 8888, "protocol": "HTTP"}]
+    created = await stage.adapter.create(asking(gpu={"type": "L4"}, ports=ports), opened)
+    assert created.machine.endpoints == ()
+    assert stage.runpod.fleet.named(a_request().name).asked["ports"] == ["22/tcp", "8888/http"]
+    stage.advance(60)
+    (shown,) = await stage.adapter.list()
+    url = f"https://{created.machine.id}-8888.proxy.runpod.net"
+    assert shown.endpoints == (MachineEndpoint("ssh", 22, "195.26.233.3", 40022), MachineEndpoint("web", 8888, url=url))
+    await stage.adapter.power(a_request().name, on=False, gate=opened)
+    (shown,) = await stage.adapter.list()
+    assert shown.endpoints == ()
+
+
+async def test_keys_are_in_the_pods_environment(stage: RunpodStage) -> None:
+    wishes = Wishes(machine(gpu={"type": "L4"}), ssh_keys=("ssh-ed25519 AAAAC3Nza me",))
+    await stage.adapter.create(replace(a_request(), wishes=wishes), opened)
+    assert stage.runpod.fleet.named(a_request().name).env["PUBLIC_KEY"] == "ssh-ed25519 AAAAC3Nza me"
 
 
 async def test_an_image_that_takes_twenty_minutes_is_a_machine_on_its_way_and_nothing_else(stage: RunpodStage) -> None:
@@ -287,13 +308,13 @@ async def test_every_wish_reaches_runpod_in_words_that_it_takes(stage: RunpodSta
         "templateId": "30zmvf89kd",
         "registryId": "clz",
         "args": "python train.py",
-        "ports": ["22/tcp", "8888/http"],
         "startSsh": True,
         "volume": "20Gi",
         "globalNetworking": True,
         "minCudaVersion": "12.8",
     }
     spec: dict[str, Any] = {"gpu": {"type": "RTX 4090", "count": 2}, "disk": "50Gi", "region": "US-KS-2", "runpod": own}
+    spec["ports"] = [{"name": "ssh", "port": 22}, {"name": "web", "port": 8888, "protocol": "HTTP"}]
     await stage.adapter.create(asking(**spec), opened)
     stage.advance(60)
     (shown,) = await stage.adapter.list()

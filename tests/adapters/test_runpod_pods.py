@@ -18,6 +18,7 @@ from gpuwright.adapters.runpod_pods import (
 )
 from gpuwright.model.errors import Blind
 from gpuwright.model.machine import Absent, Machine, MachineState, Present, Tombstone
+from gpuwright.model.machine_endpoint import MachineEndpoint
 from gpuwright_sandbox.runpod.pods import Status
 
 LABELS = {"gpuwright.dev/cluster": "cluster-1", "team": "vision"}
@@ -31,6 +32,7 @@ POD: dict[str, Any] = {
     "cost": 0.44,
     "createdAt": "2026-06-01T14:00:00+02:00",
     "globalNetworking": {"enabled": True, "ip": "10.65.1.42", "internalDns": "7h9k2m4n6p.runpod.internal"},
+    "ports": ["22/tcp", "8888/http"],
     "runtime": {"uptime": 1, "ports": [{"private": 22, "public": 34446, "type": "tcp", "ip": "195.26.233.3"}] * 2},
 }
 
@@ -56,6 +58,10 @@ def test_a_pod_is_told_in_full_and_its_environment_is_not() -> None:
             {"type": "InternalDNS", "address": "7h9k2m4n6p.runpod.internal"},
             {"type": "ExternalIP", "address": "195.26.233.3"},
         ),
+        endpoints=(
+            MachineEndpoint("", 22, "195.26.233.3", 34446),
+            MachineEndpoint("", 8888, url="https://7h9k2m4n6p-8888.proxy.runpod.net"),
+        ),
         region="US-KS-2",
         instance_type="NVIDIA L4",
         purchase="OnDemand",
@@ -77,7 +83,7 @@ def test_a_word_that_nobody_knows_is_alive() -> None:
 
 def test_a_stopped_pod_shows_no_stale_addresses_and_no_price_of_nothing() -> None:
     machine = machine_of(pod(status="EXITED", cost=0.0))
-    assert (machine.addresses, machine.price_per_hour) == ((), "")
+    assert (machine.addresses, machine.endpoints, machine.price_per_hour) == ((), (), "")
 
 
 @pytest.mark.parametrize("cost", [None, "0.44", True, -1, 0, float("nan"), 1e9])

@@ -55,16 +55,17 @@ def test_the_most_that_is_asked_for() -> None:
         "templateId": "30zmvf89kd",
         "registryId": "clz",
         "args": "python train.py",
-        "ports": ["22/tcp", "8888/http"],
         "startSsh": True,
         "volume": "20.5Gi",
         "volumePath": "/data",
         "globalNetworking": True,
         "minCudaVersion": "12.8",
     }
-    request = asking(gpu={"type": "L4", "count": 8}, disk="50Gi", region="US-KS-2", image=None, runpod=own)
+    ports = [{"name": "ssh", "port": 22}, {"name": "web", "port": 8888, "protocol": "HTTP"}]
+    machine = {"gpu": {"type": "L4", "count": 8}, "disk": "50Gi", "region": "US-KS-2", "image": None, "ports": ports}
+    request = asking(**machine, runpod=own)
     body = create_body(request, "NVIDIA L4")
-    del body["env"]
+    assert body.pop("env")["GPUWRIGHT_PORTS"] == "ssh=22/tcp,web=8888/http"
     assert body == {
         "name": request.name,
         "templateId": "30zmvf89kd",
@@ -118,8 +119,9 @@ def test_nobody_can_pass_for_another_owner_by_a_tag_or_a_variable() -> None:
         ({"zone": "a"}, "write its data center in machine.region"),
         ({"image": None}, "write machine.image, or machine.runpod.templateId"),
         ({"user_data": "#!/bin/sh"}, "use machine.runpod.args"),
+        ({"ports": [{"name": "dns", "port": 53, "protocol": "UDP"}]}, "leave them out of machine.ports"),
     ],
-    ids=["no gpu", "cores", "spot", "zone", "no image", "user data"],
+    ids=["no gpu", "cores", "spot", "zone", "no image", "user data", "udp"],
 )
 def test_a_wish_that_cannot_be_had_is_told_with_what_to_write(spec: dict[str, Any], words: str) -> None:
     with pytest.raises(Rejected) as caught:

@@ -30,6 +30,7 @@ from gpuwright.model.capabilities import CreateKey
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Blind, NeverSent, NotCommitted, NotExecuted, Rejected, Unknown
 from gpuwright.model.machine import Absent, MachineState, Present, Tombstone
+from gpuwright.model.port_spec import Port
 from gpuwright.model.request import Wishes
 from gpuwright_sandbox.doubles.answers import Answer
 from gpuwright_sandbox.doubles.faults import How
@@ -159,6 +160,15 @@ class TestALaunchOnItsWay:
             await stage.adapter.create(mine, opened)
         assert caught.value.reason is Reason.NAME_CONFLICT
         assert launches(stage) == 1
+
+    async def test_ports_and_keys_reach_the_server(self, stage: SkyPilotStage) -> None:
+        wanted = MACHINE.model_copy(update={"ports": [Port(name="ssh", port=22)]})
+        wishes = Wishes(wanted, ssh_keys=("ssh-ed25519 AAAAC3Nza me",))
+        created = await stage.adapter.create(replace(a_request(), wishes=wishes), opened)
+        assert stage.server.fleet.clusters[NAME].resources["ports"] == ["22"]
+        (sent,) = [call for call in stage.server.calls if call.kind is Kind.CREATE]
+        assert "ssh-ed25519 AAAAC3Nza me" in orjson.loads(sent.body["task"])["setup"]
+        assert created.machine.endpoints == ()
 
     async def test_a_look_before_a_launch_holds_for_a_while(self, stage: SkyPilotStage) -> None:
         answers = iter([True] * 4)  # enough for the look, and none for the launch

@@ -41,6 +41,7 @@ def test_every_wish_in_skypilots_words() -> None:
         "region": "us-east-1",
         "zone": "us-east-1a",
         "purchase": "Spot",
+        "ports": [{"name": "web", "port": 8888, "protocol": "HTTP"}, {"name": "ssh", "port": 22}],
         "skypilot": {"cloud": "aws", "autodownIdleMinutes": 60},
     }
     resources = task(asking(wanted))["resources"]
@@ -56,6 +57,7 @@ def test_every_wish_in_skypilots_words() -> None:
         "disk_size": 200,
         "image_id": "docker:nvcr.io/nvidia/pytorch:26.10-py3",
         "autostop": {"idle_minutes": 60, "down": True},
+        "ports": ["22", "8888"],
     }
 
 
@@ -70,6 +72,12 @@ def test_the_same_request_is_the_same_body() -> None:
     assert launch_body(request, spec()) == launch_body(request, spec())
     body = launch_body(request, spec())
     assert (body["cluster_name"], body["retry_until_up"], body["dryrun"]) == (request.name, False, False)
+
+
+def test_a_port_of_udp_is_refused_with_what_to_write() -> None:
+    ports = [{"name": "ssh", "port": 22}, {"name": "dns", "port": 53, "protocol": "UDP"}]
+    with pytest.raises(Rejected, match=r"leave them out of machine\.ports"):
+        launch_body(asking({"gpu": {"type": "H100"}, "ports": ports}), spec())
 
 
 def test_nothing_is_run_that_a_repeated_launch_would_run_again() -> None:

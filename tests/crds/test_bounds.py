@@ -53,7 +53,6 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "spec.gateway.endpoint": lambda length: "https://".ljust(length, "a"),
     "spec.ec2.endpoint": lambda length: "https://".ljust(length, "a"),
     "spec.runpod.endpoint": lambda length: "https://".ljust(length, "a"),
-    "spec.machine.runpod.ports[]": lambda length: "65535/http" if length == 10 else "0" * length,
     "spec.machine.runpod.volume": lambda length: "20Gi".rjust(length, "0"),
     "spec.machine.runpod.volumePath": lambda length: "/".ljust(length, "a"),
     "spec.machine.runpod.minCudaVersion": lambda length: "12.".ljust(length, "8"),
@@ -136,8 +135,8 @@ def items(at: str, node: Node, count: int) -> list[object]:
         return [f"ssh-ed25519 AAAA{number}" for number in range(count)]
     if at.endswith("securityGroupIds"):
         return [f"sg-{number:08x}" for number in range(count)]
-    if at.endswith("runpod.ports"):
-        return [f"{number + 1}/tcp" for number in range(count)]
+    if at == "spec.machine.ports":
+        return [{"name": f"a{number}", "port": number + 1} for number in range(count)]
     if at == "spec.placements":
         return [{"providerRef": {"name": f"a{number}"}} for number in range(count)]
     if at == "spec.sizes":

@@ -21,6 +21,7 @@ from gpuwright.model import (
     ec2_spec,
     instance_spec,
     machine_spec,
+    port_spec,
     provider_spec,
     runpod_spec,
     skypilot_spec,
@@ -484,7 +485,6 @@ SKY_CASES = (
 CASES += SKY_CASES
 
 
-PORT = "must be a port from 1 to 65535 with /tcp or /http, such as 22/tcp"
 PATH = "must be a path inside the container that begins with '/', such as /workspace"
 VERSION = "must be a version with one point, such as 12.8"
 POD_BYTES = "RunPod makes none below 10Gi; a plain number is bytes"
@@ -521,7 +521,6 @@ RUNPOD_CASES = (
             "networkVolumeId and volume are given: RunPod mounts one of them, so keep one",
         ),
     ),
-    text("spec.machine.runpod.ports[]", POD, "spec.machine.runpod.ports.0", "65535/http", "65536/tcp", PORT),
     text("spec.machine.runpod.volumePath", POD, "spec.machine.runpod.volumePath", "/", "data", PATH),
     text("spec.machine.runpod.minCudaVersion", POD, "spec.machine.runpod.minCudaVersion", "", "12", VERSION),
     Case(
@@ -545,6 +544,28 @@ RUNPOD_CASES = (
 )
 CASES += RUNPOD_CASES
 
+
+PORT_NAME = "must be a name of lower-case letters, digits and '-', such as ssh"
+SAME_PORT = {"name": "again", "port": 22}
+PORT_CASES = (
+    text("spec.machine.ports[].name", FULL, "spec.machine.ports.0.name", "s-9", "SSH", PORT_NAME),
+    text("spec.machine.ports[].name", FULL, "spec.machine.ports.0.name", "9", "", PORT_NAME),
+    Case(
+        "spec.machine.ports",
+        FULL,
+        {"spec.machine.ports.1": {**SAME_PORT, "protocol": "UDP"}},
+        {"spec.machine.ports.1": SAME_PORT},
+        invalid("spec.machine.ports", "", port_spec.TWICE),
+    ),
+    Case(
+        "spec.machine.ports",
+        FULL,
+        {"spec.machine.ports.1": {**SAME_PORT, "port": 23, "protocol": "TCP"}},
+        {"spec.machine.ports.1": {**SAME_PORT, "protocol": "TCP"}},
+        invalid("spec.machine.ports", "", port_spec.TWICE),
+    ),
+)
+CASES += PORT_CASES
 
 KEY_AT, KEY_WAY = "spec.bootstrap.sshAuthorizedKeys[]", "spec.bootstrap.sshAuthorizedKeys.0"
 SSH_KEY, OTHER_KEY = "ssh-rsa AAAAB3Nza, é", "sk-ssh-ed25519@openssh.com AAAAGnNr"
@@ -595,6 +616,9 @@ CHANGES = (
     final("spec.machine.region", TYPED, {"spec.machine.region": "us-east-1"}, MACHINE, same=""),
     final("spec.machine.zone", FULL, {"spec.machine.zone": MISSING}, MACHINE),
     final("spec.machine.purchase", FULL, {"spec.machine.purchase": "Spot"}, MACHINE),
+    final("spec.machine.ports", FULL, {"spec.machine.ports.0.port": 2222}, MACHINE),
+    final("spec.machine.ports", FULL, {"spec.machine.ports": MISSING}, MACHINE),
+    final("spec.machine.ports", TYPED, {"spec.machine.ports": [{"name": "ssh", "port": 22}]}, MACHINE),
     final("spec.machine.gateway", FULL, {"spec.machine.gateway.metadata.orgId": "8"}, MACHINE),
     final("spec.machine.gateway", TYPED, {"spec.machine.gateway": {}}, MACHINE),
     final("spec.bootstrap", FULL, {"spec.bootstrap.env.0.value": "43"}, BOOTSTRAP),

@@ -13,6 +13,7 @@ from gpuwright.instance.rules.records import KEPT_ATTEMPTS
 from gpuwright.model.capabilities import Capabilities, CreateKey
 from gpuwright.model.conditions import Condition, ConditionType, Reason, Status, rendered
 from gpuwright.model.machine import Machine, MachineState
+from gpuwright.model.machine_endpoint import MachineEndpoint
 from gpuwright.model.memory import Ending, EndingReason, Launch, Outcome, ProviderRef, Residue
 from gpuwright.provider.breaker import BreakerState
 from gpuwright.provider.ledger import MAX_LEAKS, MAX_RETAINED
@@ -34,6 +35,7 @@ MACHINE = Machine(
     state=MachineState.UNKNOWN,
     word=OUTSIDE,
     addresses=({"type": "WireGuard", "address": OUTSIDE},),
+    endpoints=(MachineEndpoint(OUTSIDE, 65535, OUTSIDE, 65535, OUTSIDE),),
     region=OUTSIDE,
     zone=OUTSIDE,
     instance_type=OUTSIDE,

@@ -12,4 +12,5 @@ def test_capabilities_stand_in_status_without_their_limits() -> None:
         "spot": True,
         "nodeJoin": False,
         "userData": "CloudInit",
+        "ports": False,
     }

@@ -1,10 +1,12 @@
 """What a provider shows of a machine, and the indexes of a list."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from gpuwright.model.machine import Machine, MachineState, Snapshot
+from gpuwright.model.machine import Machine, MachineState, Snapshot, gone
+from gpuwright.model.machine_endpoint import MachineEndpoint
 from gpuwright.model.memory import Memory
 from gpuwright.model.names import LABEL_INCARNATION, Owner, owner_labels
 
@@ -56,6 +58,15 @@ def test_a_machine_without_a_tag_is_the_first() -> None:
 
 def test_the_record_of_a_machine_holds_its_id() -> None:
     assert Memory(machine=a_machine().recorded()).machine_id == "i-1"
+
+
+def test_the_ways_in_are_on_record_while_it_lives() -> None:
+    machine = a_machine(endpoints=(MachineEndpoint("ssh", 22, "203.0.113.9", 31022),))
+    ways = [{"name": "ssh", "port": 22, "address": "203.0.113.9", "externalPort": 31022}]
+    assert machine.recorded()["endpoints"] == ways
+    assert replace(machine, state=MachineState.PREEMPTED).recorded()["endpoints"] == []
+    ended = gone(machine.recorded())
+    assert (ended["state"], ended["endpoints"], ended["id"]) == ("Gone", [], "i-1")
 
 
 class TestSnapshot:

@@ -32,10 +32,6 @@ def test_the_full_manifest_arrives_in_every_field() -> None:
     ("machine", "sentence"),
     [
         ({"cloud": "SECURE"}, "Input should be 'Secure' or 'Community'"),
-        ({"ports": ["22"]}, "must be a port from 1 to 65535 with /tcp or /http, such as 22/tcp"),
-        ({"ports": ["65536/tcp"]}, "must be a port from 1 to 65535 with /tcp or /http, such as 22/tcp"),
-        ({"ports": ["22/udp"]}, "must be a port from 1 to 65535 with /tcp or /http, such as 22/tcp"),
-        ({"ports": ["22/tcp", "22/tcp"]}, "each port may stand there once"),
         ({"volume": "9Gi"}, "must be between 10Gi and 1Pi"),
         ({"volumePath": "workspace"}, "must be a path inside the container that begins with '/'"),
         ({"minCudaVersion": "12"}, "must be a version with one point, such as 12.8"),

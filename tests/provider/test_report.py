@@ -218,6 +218,7 @@ class TestTheStatus:
                 "spot": True,
                 "nodeJoin": True,
                 "userData": "CloudInit",
+                "ports": True,
             },
         }
 

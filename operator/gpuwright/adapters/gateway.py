@@ -67,6 +67,7 @@ class Gateway:
             spot=True,
             node_join=full,
             user_data="CloudInit",
+            ports=True,
             limits="" if full else CREATE_ONLY_LIMITS,
         )
 

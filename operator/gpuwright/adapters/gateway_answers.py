@@ -13,6 +13,7 @@ from gpuwright.http_client import Answer
 from gpuwright.model.conditions import Reason, cut
 from gpuwright.model.errors import NotCommitted, NotExecuted, Rejected, Throttled, Unauthenticated, Unknown
 from gpuwright.model.machine import Machine, MachineState
+from gpuwright.model.machine_endpoint import MOST, MachineEndpoint, is_port
 from gpuwright.model.provider_spec import GatewaySpec, PromisedOutcome
 
 NAME_CONFLICT = "name_conflict"
@@ -134,6 +135,7 @@ def machine_of(body: Any) -> Machine | None:
         word=word,
         labels=_texts(body.get("labels")),
         addresses=_addresses(body.get("addresses")),
+        endpoints=_endpoints(body.get("endpoints")),
         region=_text(body.get("region")),
         zone=_text(body.get("zone")),
         instance_type=_text(body.get("instance_type")),
@@ -157,3 +159,21 @@ def _addresses(value: Any) -> tuple[dict[str, str], ...]:
         return ()
     entries = [(_text(entry.get("type")), _text(entry.get("address"))) for entry in value if isinstance(entry, Mapping)]
     return tuple({"type": kind, "address": address} for kind, address in entries[:16] if kind and address)
+
+
+def _endpoints(value: Any) -> tuple[MachineEndpoint, ...]:
+    """Return what can be reached: an entry without a port, or without an address or URL, says nothing."""
+    entries = value[:MOST] if isinstance(value, list) else []
+    found = [_endpoint(entry) for entry in entries if isinstance(entry, Mapping)]
+    return tuple(endpoint for endpoint in found if endpoint.port and (endpoint.address or endpoint.url))
+
+
+def _endpoint(entry: Mapping[str, Any]) -> MachineEndpoint:
+    port, external = entry.get("port"), entry.get("external_port")
+    return MachineEndpoint(
+        name=cut(_text(entry.get("name")), 63),
+        port=port if is_port(port) else 0,
+        address=cut(_text(entry.get("address")), 253),
+        external_port=external if is_port(external) else 0,
+        url=_text(entry.get("url")),
+    )

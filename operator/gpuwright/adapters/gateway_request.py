@@ -38,5 +38,7 @@ def _machine(wanted: MachineSpec) -> dict[str, Any]:
         "region": wanted.region,
         "zone": wanted.zone,
         "purchase": str(wanted.purchase),
+        "ports": [{"name": port.name, "port": port.port, "protocol": str(port.spoken)} for port in wanted.ports]
+        or None,
         "metadata": dict(wanted.gateway.metadata) if wanted.gateway else {},
     }

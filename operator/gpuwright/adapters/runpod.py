@@ -71,6 +71,7 @@ class Runpod:
             spot=False,
             node_join=False,
             user_data="None",
+            ports=True,
             limits=LIMITS,
         )
 

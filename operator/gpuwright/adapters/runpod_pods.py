@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from gpuwright.adapters.runpod_ports import endpoints_of
 from gpuwright.model.conditions import cut, timestamp
 from gpuwright.model.errors import Blind
 from gpuwright.model.machine import Absent, Machine, MachineState, Present, Sighting, Tombstone
@@ -58,6 +59,7 @@ def machine_of(pod: Any) -> Machine:
         word=cut(word, 1000),
         labels=labels_of(env.get(ENV_LABELS)),
         addresses=_addresses(pod) if state is MachineState.RUNNING else (),
+        endpoints=endpoints_of(pod) if state is MachineState.RUNNING else (),
         region=_text(pod.get("dataCenterId")),
         instance_type=_text((pod.get("gpu") or {}).get("id")) if isinstance(pod.get("gpu"), Mapping) else "",
         purchase="OnDemand",

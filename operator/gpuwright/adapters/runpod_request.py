@@ -3,9 +3,11 @@
 from typing import Any
 
 from gpuwright.adapters.runpod_pods import ENV_LABELS, labels_text
+from gpuwright.adapters.runpod_ports import ENV_PORTS, names_text, word_of
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Rejected
 from gpuwright.model.machine_spec import MachineSpec, Purchase
+from gpuwright.model.port_spec import Protocol
 from gpuwright.model.quantity import memory_gib_ceil
 from gpuwright.model.request import MachineRequest, Wishes
 from gpuwright.model.runpod_spec import RunpodMachine
@@ -40,6 +42,10 @@ def check(wishes: Wishes) -> None:
             "a pod needs a container image: write machine.image, or machine.runpod.templateId",
         ),
         (
+            any(port.spoken is Protocol.UDP for port in wanted.ports),
+            "RunPod opens no UDP ports: leave them out of machine.ports, or use another provider",
+        ),
+        (
             wishes.user_data is not None,
             "a pod is a container and runs no user data: put it into the image, or use machine.runpod.args",
         ),
@@ -71,18 +77,21 @@ def create_body(request: MachineRequest, gpu: str) -> dict[str, Any]:
         "dataCenterIds": [wanted.region] if wanted.region else None,
         "disk": None if wanted.disk is None else memory_gib_ceil(wanted.disk),
         "mounts": _mounts(own),
-        "ports": own.ports or None,
+        "ports": [word_of(port) for port in wanted.ports] or None,
         "args": own.args,
         "registry": own.registry_id,
         "startSsh": own.start_ssh or None,
         "globalNetworking": own.global_networking or None,
-        "env": {**request.env, **_ssh(request.wishes), ENV_LABELS: labels_text(request.labels)},
+        "env": {**request.env, **_told(request.wishes), ENV_LABELS: labels_text(request.labels)},
     }
     return {key: value for key, value in body.items() if value is not None}
 
 
-def _ssh(wishes: Wishes) -> dict[str, str]:
-    return dict.fromkeys(SSH_VARIABLES, "\n".join(wishes.ssh_keys)) if wishes.ssh_keys else {}
+def _told(wishes: Wishes) -> dict[str, str]:
+    """Return what RunPod has no words for, and what its images look for, as variables of the environment."""
+    ports = wishes.machine.ports
+    keys = dict.fromkeys(SSH_VARIABLES, "\n".join(wishes.ssh_keys)) if wishes.ssh_keys else {}
+    return {**keys, **({ENV_PORTS: names_text(ports)} if ports else {})}
 
 
 def _mounts(own: RunpodMachine) -> dict[str, Any] | None:

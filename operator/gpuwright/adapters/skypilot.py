@@ -58,6 +58,7 @@ class SkyPilot:
             spot=True,
             node_join=True,
             user_data="Shell",
+            ports=True,
             limits=LIMITS,
         )
 

@@ -10,6 +10,7 @@ from gpuwright.adapters.skypilot_labels import encoded
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Rejected
 from gpuwright.model.machine_spec import Purchase
+from gpuwright.model.port_spec import Port, Protocol
 from gpuwright.model.quantity import cpu_cores, memory_gib_ceil
 from gpuwright.model.request import MachineRequest
 from gpuwright.model.skypilot_spec import SkyPilotMachine, SkyPilotSpec
@@ -64,9 +65,17 @@ def _resources(request: MachineRequest, spec: SkyPilotSpec) -> dict[str, Any]:
         "disk_size": None if wanted.disk is None else memory_gib_ceil(wanted.disk),
         "image_id": wanted.image,
         "labels": encoded(request.labels),
+        "ports": _ports(wanted.ports),
         "autostop": None if minutes is None else {"idle_minutes": minutes, "down": True},
     }
     return {key: value for key, value in found.items() if value not in (None, "")}
+
+
+def _ports(wanted: list[Port]) -> list[str] | None:
+    if any(port.spoken is Protocol.UDP for port in wanted):
+        words = "SkyPilot opens no UDP ports: leave them out of machine.ports, or use another provider"
+        raise Rejected(words, Reason.REQUEST_REJECTED)
+    return [str(number) for number in sorted({port.port for port in wanted})] or None
 
 
 def _cloud(own: SkyPilotMachine, spec: SkyPilotSpec) -> str | None:

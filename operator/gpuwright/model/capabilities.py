@@ -24,6 +24,7 @@ class Capabilities:
     node_join: bool
     user_data: str
     limits: str = ""  # how far the promise "one machine, and nothing left" goes here, in words; empty = all the way
+    ports: bool = False  # whether ports that a machine asks for are opened; else security groups or their kin decide
 
     def body(self) -> dict[str, Any]:
         """Return the capabilities as they stand in status."""
@@ -34,4 +35,5 @@ class Capabilities:
             "spot": self.spot,
             "nodeJoin": self.node_join,
             "userData": self.user_data,
+            "ports": self.ports,
         }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from gpuwright.model.machine_endpoint import MachineEndpoint
 from gpuwright.model.names import LABEL_INCARNATION, Owner, owner_of
 
 _COUNT = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
@@ -42,6 +43,7 @@ class Machine:
     word: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     addresses: tuple[Mapping[str, str], ...] = ()
+    endpoints: tuple[MachineEndpoint, ...] = ()
     region: str = ""
     zone: str = ""
     instance_type: str = ""
@@ -80,12 +82,18 @@ class Machine:
             "state": str(self.state),
             "providerState": self.word,
             "addresses": [dict(address) for address in self.addresses],
+            "endpoints": [endpoint.recorded() for endpoint in self.endpoints if self.alive],
             "region": self.region,
             "zone": self.zone,
             "instanceType": self.instance_type,
             "purchase": self.purchase,
             "createdTime": self.created,
         }
+
+
+def gone(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what status.machine says of a machine once it is gone: it is reached no more."""
+    return {**recorded, "state": str(MachineState.GONE), "endpoints": []}
 
 
 @dataclass(frozen=True, slots=True)

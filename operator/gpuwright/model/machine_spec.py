@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from gpuwright.model.api_base import (
     EMPTY_IS_ABSENT,
     ApiModel,
+    crd,
     final_quantity,
     final_text,
     final_value,
@@ -18,6 +19,7 @@ from gpuwright.model.api_base import (
     rule,
 )
 from gpuwright.model.ec2_spec import Ec2Machine
+from gpuwright.model.port_spec import Ports
 from gpuwright.model.quantity import QuantityBetween
 from gpuwright.model.runpod_spec import RunpodMachine
 from gpuwright.model.skypilot_spec import SkyPilotMachine
@@ -164,6 +166,13 @@ class MachineSpec(ApiModel):
         "any moment. Default: OnDemand.",
         json_schema_extra=final_text("purchase", MACHINE_IS_FINAL),
     )
+    ports: Ports = Field(
+        [],
+        description="Such as [{name: ssh, port: 22}, {name: web, port: 8888, protocol: HTTP}]. What can be reached "
+        "from outside, at most 16, opened where the provider can; status.machine.endpoints says how each is reached. "
+        "Default: none.",
+        json_schema_extra={**crd(list_type="map", map_keys=["name"]), **final_value("ports", MACHINE_IS_FINAL)},
+    )
     gateway: GatewayMachine | None = Field(
         None,
         description='Such as {metadata: {orgId: "7"}}. What only a provider of type Gateway understands. '
@@ -183,7 +192,7 @@ class MachineSpec(ApiModel):
     )
     runpod: RunpodMachine | None = Field(
         None,
-        description="Such as {cloud: Community, ports: [22/tcp]}. What only a provider of type RunPod understands. "
+        description="Such as {cloud: Community, startSsh: true}. What only a provider of type RunPod understands. "
         "Default: none.",
         json_schema_extra=final_value("runpod", MACHINE_IS_FINAL),
     )

@@ -44,6 +44,7 @@ class CapabilitiesStatus(StatusModel):
     spot: bool = Field(description="Whether it sells spot machines.")
     node_join: bool = Field(description="Whether its machines can join this cluster as Nodes.")
     user_data: str = Field(description="Such as CloudInit. What becomes of user data.")
+    ports: bool = Field(description="Whether it opens the ports that a machine asks for, or is asked to.")
 
 
 class InstanceCounts(StatusModel):

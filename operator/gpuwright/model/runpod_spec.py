@@ -12,7 +12,6 @@ from gpuwright.model.api_base import (
     Rule,
     SecretKeyRef,
     crd,
-    distinct,
     given,
     must_match,
     rule,
@@ -42,12 +41,6 @@ _Path = Annotated[
     StringConstraints(max_length=253),
     must_match("/[!-~]*", "must be a path inside the container that begins with '/', such as /workspace"),
 ]
-_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])/(tcp|http)"
-_Port = Annotated[
-    str,
-    StringConstraints(max_length=10),
-    must_match(_PORT, "must be a port from 1 to 65535 with /tcp or /http, such as 22/tcp"),
-]
 _Version = Annotated[
     Annotated[
         str,
@@ -64,10 +57,6 @@ class Cloud(StrEnum):
 
     SECURE = "Secure"
     COMMUNITY = "Community"
-
-
-def _itself(port: str) -> str:
-    return port
 
 
 class RunpodMachine(ApiModel):
@@ -90,11 +79,6 @@ class RunpodMachine(ApiModel):
     )
     args: _Arguments = Field(
         None, description="Such as python train.py. Arguments for the image's entrypoint. Default: none."
-    )
-    ports: Annotated[list[_Port], Field(max_length=16), distinct(_itself, "each port may stand there once")] = Field(
-        [],
-        description="Such as [22/tcp, 8888/http]. Ports that can be reached from outside, at most 16. Default: none.",
-        json_schema_extra=crd(list_type="set"),
     )
     start_ssh: bool = Field(
         False,

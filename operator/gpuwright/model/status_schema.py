@@ -150,6 +150,16 @@ class AddressStatus(StatusModel):
     address: str = Field(description="Such as 10.0.0.7. The address itself.")
 
 
+class EndpointStatus(StatusModel):
+    """How one port of the machine is reached from outside; what the provider does not say is left out."""
+
+    name: str = Field(description="Such as ssh. The port's name in spec.machine.ports.")
+    port: int = Field(description="Such as 22. The port inside the machine.")
+    address: str = Field(description="Such as 203.0.113.9. Where it is reached.")
+    external_port: int = Field(description="Such as 31022. The port there.")
+    url: str = Field(description="Such as https://web.example. Where it is reached by HTTP.")
+
+
 class MachineStatus(StatusModel):
     """The machine as it was last seen at the provider."""
 
@@ -162,6 +172,11 @@ class MachineStatus(StatusModel):
     provider_state: str = Field(description="Such as running. Its state in the provider's own word.")
     addresses: list[AddressStatus] = Field(
         description="Such as [{type: InternalIP, address: 10.0.0.7}]. Where it is reached.",
+        json_schema_extra=crd(list_type="atomic"),
+    )
+    endpoints: list[EndpointStatus] = Field(
+        description="Such as [{name: ssh, port: 22, address: 203.0.113.9, externalPort: 31022}]. How its ports are "
+        "reached from outside, where the provider says so.",
         json_schema_extra=crd(list_type="atomic"),
     )
     region: str = Field(description="Such as us-east-1. Where it is.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from gpuwright_sandbox.gateway.machines import Machine, MachineState
+from gpuwright_sandbox.gateway.machines import Machine, MachineState, Protocol
 from gpuwright_sandbox.gateway.shapes import Json, as_json, dump
 
 CODES = {
@@ -21,6 +21,8 @@ CODES = {
     503: "no_placement",
 }
 CURRENCY = "USD"
+GATE = "203.0.113.9"
+FIRST_PORT, PORTS = 20000, 40000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def represent(machine: Machine, skew_seconds: float = 0.0) -> dict[str, Json]:
         "labels": dict(request.labels),
         "metadata": _plain(request.metadata),
         "addresses": _addresses(machine),
+        "endpoints": _endpoints(machine),
         "price_per_hour": machine.price_per_hour,
         "currency": CURRENCY,
         "created_at": _time(machine.created_at + timedelta(seconds=skew_seconds)),
@@ -132,6 +135,22 @@ def _addresses(machine: Machine) -> list[Json]:
         return []
     high, low = divmod(machine.serial, 250)
     return [{"type": "InternalIP", "address": f"10.{high // 256 % 256}.{high % 256}.{low + 2}"}]
+
+
+def _endpoints(machine: Machine) -> list[Json]:
+    """Ports of all machines are behind one address, as where addresses are dear; made up, like the addresses."""
+    if machine.state is not MachineState.RUNNING:
+        return []
+    found: list[Json] = []
+    for place, port in enumerate(machine.request.ports):
+        if port.protocol is Protocol.HTTP:
+            found.append(
+                {"name": port.name, "port": port.port, "url": f"https://{machine.id}-{port.port}.sandbox.test"}
+            )
+        else:
+            outside = FIRST_PORT + (16 * machine.serial + place) % PORTS
+            found.append({"name": port.name, "port": port.port, "address": GATE, "external_port": outside})
+    return found
 
 
 def _plain(values: Mapping[str, object]) -> Json:

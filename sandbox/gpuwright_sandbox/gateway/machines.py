@@ -49,6 +49,23 @@ class Gpu:
     count: int = 1
 
 
+class Protocol(StrEnum):
+    """What is spoken at a port; HTTP ones get a URL."""
+
+    TCP = "TCP"
+    UDP = "UDP"
+    HTTP = "HTTP"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One port to be opened."""
+
+    name: str
+    port: int
+    protocol: Protocol = Protocol.TCP
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineRequest:
     """What was asked for; cpu in cores, memory and disk in GiB."""
@@ -65,6 +82,7 @@ class MachineRequest:
     purchase: str = ""
     user_data: str = ""
     ssh_authorized_keys: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, object] = field(default_factory=dict)
 

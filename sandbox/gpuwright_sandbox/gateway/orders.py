@@ -90,6 +90,9 @@ def _fit(order: Order) -> Order:
     _require(request.memory_gb > 0, "memory_gb", "must be above 0 GiB")
     _require(request.disk_gb is None or request.disk_gb > 0, "disk_gb", "must be above 0 GiB")
     _fit_gpu(request.gpu)
+    for place, port in enumerate(request.ports):
+        _require(port.name != "", f"ports[{place}].name", "must not be empty")
+        _require(0 < port.port < 65536, f"ports[{place}].port", "must be from 1 to 65535")
     return order
 
 

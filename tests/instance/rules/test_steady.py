@@ -30,6 +30,7 @@ from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.steady import keep_record_true, say_how_it_is, watch_untagged_directly
 from gpuwright.model.conditions import Reason
 from gpuwright.model.machine import Machine, MachineState
+from gpuwright.model.machine_endpoint import MachineEndpoint
 from gpuwright.model.provider_view import ProviderView
 
 
@@ -72,6 +73,16 @@ def test_a_new_address_is_written() -> None:
     action = keep_record_true(was_and_is(a_machine(), moved))
     assert isinstance(action, Record)
     assert action.memory.machine["addresses"] == [{"type": "InternalIP", "address": "10.0.0.8"}]
+
+
+def test_a_way_in_that_came_late_is_written_and_one_that_went_is_taken_back() -> None:
+    reached = a_machine(endpoints=(MachineEndpoint("ssh", 22, "203.0.113.9", 31022),))
+    came = keep_record_true(was_and_is(a_machine(), reached))
+    assert isinstance(came, Record)
+    assert came.memory.machine["endpoints"][0]["externalPort"] == 31022
+    went = keep_record_true(was_and_is(reached, a_machine()))
+    assert isinstance(went, Record)
+    assert went.memory.machine["endpoints"] == []
 
 
 def test_another_id_on_the_way_up_is_written() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.sandbox.gateway.asking import at
 
 from gpuwright_sandbox.gateway.answers import Answer, page_answer, refusal, represent, reveal
-from gpuwright_sandbox.gateway.machines import Gpu, Machine, MachineRequest, MachineState
+from gpuwright_sandbox.gateway.machines import Gpu, Machine, MachineRequest, MachineState, Port, Protocol
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MACHINE = Machine(
@@ -40,6 +40,7 @@ def test_a_machine_has_all_the_fields_of_the_api_and_no_secret() -> None:
         "labels": {},
         "metadata": {"n": [1]},
         "addresses": [{"type": "InternalIP", "address": "10.0.0.9"}],
+        "endpoints": [],
         "price_per_hour": 2.0,
         "currency": "USD",
         "created_at": "2026-01-01T00:00:00.000Z",
@@ -52,6 +53,16 @@ def test_a_reason_is_told_where_there_is_one() -> None:
 
 def test_only_a_running_machine_has_an_address() -> None:
     assert represent(replace(MACHINE, state=MachineState.STOPPED))["addresses"] == []
+
+
+def test_a_running_machine_is_reached_at_its_ports() -> None:
+    ports = (Port("ssh", 22), Port("web", 8888, Protocol.HTTP))
+    machine = replace(MACHINE, request=replace(MACHINE.request, ports=ports))
+    assert represent(machine)["endpoints"] == [
+        {"name": "ssh", "port": 22, "address": "203.0.113.9", "external_port": 20112},
+        {"name": "web", "port": 8888, "url": "https://i-7-8888.sandbox.test"},
+    ]
+    assert represent(replace(machine, state=MachineState.STOPPED))["endpoints"] == []
 
 
 def test_addresses_do_not_repeat() -> None:

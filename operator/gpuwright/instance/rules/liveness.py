@@ -8,7 +8,7 @@ from gpuwright.instance.rules.evidence import absence_proven, next_proof_look, s
 from gpuwright.instance.rules.records import with_ending
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
-from gpuwright.model.machine import COMING_UP, Machine, MachineState
+from gpuwright.model.machine import COMING_UP, Machine, MachineState, gone
 from gpuwright.model.memory import EndingReason, Launch, Outcome
 from gpuwright.model.provider_view import ProviderView
 from gpuwright.model.times import age_since
@@ -75,8 +75,7 @@ def end_when_absent(seen: Observation) -> Action | None:
 def _gone(seen: Observation, reason: EndingReason, note: str) -> Record:
     name = seen.launch.name if seen.launch else ""
     memory = with_ending(seen, reason, (name,))
-    gone = replace(memory, machine={**memory.machine, "state": str(MachineState.GONE)})
-    return Record(gone, "gone", event=EventReason.LOST, note=note)
+    return Record(replace(memory, machine=gone(memory.machine)), "gone", event=EventReason.LOST, note=note)
 
 
 def end_when_broken(seen: Observation) -> Action | None:

@@ -14,7 +14,7 @@ from gpuwright.instance.rules.termination import terminate_listed
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.instance_spec import OnLoss
-from gpuwright.model.machine import MachineState
+from gpuwright.model.machine import MachineState, gone
 from gpuwright.model.memory import EndingReason, Launch, Memory
 from gpuwright.model.provider_view import ProviderView
 
@@ -25,8 +25,7 @@ def finish_ending(seen: Observation) -> Action | None:
     if launch is None or provider is None or launch.ends is None or _is_recorded_gone(seen.memory):
         return None
     if is_ended_machine_gone(seen, provider):
-        gone = replace(seen.memory, machine={**seen.memory.machine, "state": str(MachineState.GONE)})
-        return Record(gone, "ended")
+        return Record(replace(seen.memory, machine=gone(seen.memory.machine)), "ended")
     names = launch.ending.names if launch.ending else (launch.name,)
     step = terminate_listed(seen, provider, names)
     if step is not None:
