@@ -85,7 +85,6 @@ LABEL_KEY = "must be a label's key, such as gpu or team.example/gpu"
 LABEL_VALUE = 'must be a label\'s value: letters, digits, "-", "_" and ".", at most 63'
 SELECTOR = "spec.allowedNamespaces.selector"
 ENV = "spec.bootstrap.env"
-ENDPOINT = "spec.gateway.endpoint"
 HOST = "must name a host, and a port from 1 to 65535 if any, such as https://gateway.example:8443"
 NO_SECRETS = (
     "leave out '@', '?' and '#': the token stands in the Secret of credentialsSecretRef, and paths are added here"
@@ -114,10 +113,19 @@ def text(at: str, base: str, way: str, good: object, bad: str, sentence: str) ->
     return Case(at, base, {way: good}, {way: bad}, invalid(path, f'"{bad}"', sentence))
 
 
+def settled(base: str, good: Changes, bad: Changes, sentence: str) -> Case:
+    """Return a case about how long a provider takes to settle."""
+    return Case("spec", base, good, bad, invalid("spec.settleSeconds", "", sentence))
+
+
+def beside_its_type(kind: str, block: object) -> Case:
+    """Return a case about the block of a provider's type: there with the type, and absent with every other."""
+    way = f"spec.{kind.lower()}"
+    sentence = f"the block {kind.lower()} and type {kind} belong together: write both, or neither"
+    return Case("spec", PROVIDER, {"spec.draining": True}, {way: block}, invalid(way, "", sentence))
+
+
 CASES: tuple[Case, ...] = (
-    text("spec.providerRef.name", FULL, "spec.providerRef.name", "a.b-c", "Gateway", NAME),
-    text("spec.providerRef.name", FULL, "spec.providerRef.name", "9", "", NAME),
-    text("spec.providerRef.name", FULL, "spec.providerRef.name", "a", "a/../b", NAME),
     Case(
         "spec.machine",
         TYPED,
@@ -207,8 +215,6 @@ CASES: tuple[Case, ...] = (
         "é" * 4097,
         "must be at most 8192 bytes: put what is larger where the machine can fetch it",
     ),
-    text(f"{ENV}[].valueFrom.secretKeyRef.name", FULL, f"{ENV}.1.valueFrom.secretKeyRef.name", "a", "a_b", NAME),
-    text(f"{ENV}[].valueFrom.secretKeyRef.key", FULL, f"{ENV}.1.valueFrom.secretKeyRef.key", ".a_B-9", "a/b", KEY),
     text(
         "spec.bootstrap.userData",
         FULL,
@@ -217,8 +223,6 @@ CASES: tuple[Case, ...] = (
         "é" * 8193,
         "must be at most 16384 bytes: let the script fetch the rest",
     ),
-    text("spec.bootstrap.userDataSecretRef.name", TYPED, "spec.bootstrap.userDataSecretRef.name", "a.b", "a..b", NAME),
-    text("spec.bootstrap.userDataSecretRef.key", TYPED, "spec.bootstrap.userDataSecretRef.key", "a", "", KEY),
     Case(
         "spec.tags",
         FULL,
@@ -237,31 +241,6 @@ CASES: tuple[Case, ...] = (
             "keys that begin with gpuwright.dev/ say whose the machine is, and belong to the operator: choose another",
         ),
     ),
-    text(ENDPOINT, PROVIDER, ENDPOINT, "http://a", "ftp://gateway.example", SCHEME),
-    text(ENDPOINT, PROVIDER, ENDPOINT, "https://[::1]:1", "gateway.example:8443", SCHEME),
-    text(ENDPOINT, PROVIDER, ENDPOINT, "https://a.b:65535/c/", "https://me:secret@gateway.example", NO_SECRETS),
-    text(ENDPOINT, PROVIDER, ENDPOINT, "https://10.0.0.7", "https://gateway.example/?token=secret", NO_SECRETS),
-    text(ENDPOINT, PROVIDER, ENDPOINT, "https://a-b", "https://", HOST),
-    text(ENDPOINT, PROVIDER, ENDPOINT, "https://a:1", "https://gateway.example:65536", HOST),
-    text(ENDPOINT, PROVIDER, ENDPOINT, "https://a/b%20c", "https://gateway.example/a b", HOST),
-    text("spec.gateway.credentialsSecretRef.name", PROVIDER, "spec.gateway.credentialsSecretRef.name", "a", "-a", NAME),
-    text("spec.gateway.credentialsSecretRef.key", PROVIDER, "spec.gateway.credentialsSecretRef.key", "a", "a b", KEY),
-    text(
-        "spec.gateway.caBundle",
-        PROVIDER,
-        "spec.gateway.caBundle",
-        "",
-        "LS0tLS1CRUdJTg==",
-        "caBundle is the PEM text itself, not base64 of it: it begins with -----BEGIN CERTIFICATE-----",
-    ),
-    text(
-        "spec.gateway.caBundle",
-        PROVIDER,
-        "spec.gateway.caBundle",
-        "-----BEGIN CERTIFICATE----------END CERTIFICATE-----",
-        "-----BEGIN CERTIFICATE-----",
-        "caBundle stops before -----END CERTIFICATE-----: give the whole PEM text",
-    ),
     Case(
         "spec.gateway.outcomes",
         PROVIDER,
@@ -269,21 +248,8 @@ CASES: tuple[Case, ...] = (
         {"spec.gateway.outcomes": {"429": "Unknown"}},
         invalid("spec.gateway.outcomes", "", 'keys are status codes from 500 to 599, such as "503"'),
     ),
-    Case(
-        "spec",
-        PROVIDER,
-        {"spec.settleSeconds": 31},
-        {"spec.settleSeconds": 30},
-        invalid("spec.settleSeconds", "", SETTLE),
-    ),
-    Case(
-        "spec",
-        PROVIDER,
-        {"spec.timeouts": {"requestSeconds": 59}},
-        {"spec.timeouts": {"requestSeconds": 60}},
-        invalid("spec.settleSeconds", "", SETTLE),
-    ),
-    text("spec.allowedNamespaces.names[]", PROVIDER, "spec.allowedNamespaces.names.0", "team-b", "Team-B", NAME),
+    settled(PROVIDER, {"spec.settleSeconds": 31}, {"spec.settleSeconds": 30}, SETTLE),
+    settled(PROVIDER, {"spec.timeouts": {"requestSeconds": 59}}, {"spec.timeouts": {"requestSeconds": 60}}, SETTLE),
     Case(
         f"{SELECTOR}.matchLabels",
         PROVIDER,
@@ -326,46 +292,11 @@ VPCE = "must be a URL with a host and no '@', '?' or '#', such as https://vpce-0
 BLOCK = {"region": "us-east-1", "credentialsSecretRef": {"name": "aws", "key": "credentials"}}
 
 EC2_CASES = (
-    Case(
-        "spec",
-        PROVIDER,
-        {"spec.draining": True},
-        {"spec.gateway": MISSING},
-        invalid("spec.gateway", "", "the block gateway and type Gateway belong together: write both, or neither"),
-    ),
-    Case(
-        "spec",
-        PROVIDER,
-        {"spec.draining": True},
-        {"spec.ec2": BLOCK},
-        invalid("spec.ec2", "", "the block ec2 and type EC2 belong together: write both, or neither"),
-    ),
-    Case(
-        "spec",
-        EC2,
-        {"spec.settleSeconds": 300},
-        {"spec.settleSeconds": 299},
-        invalid("spec.settleSeconds", "", ec2_spec.SETTLES_SLOWLY),
-    ),
+    beside_its_type("Gateway", MISSING),
+    beside_its_type("EC2", BLOCK),
+    settled(EC2, {"spec.settleSeconds": 300}, {"spec.settleSeconds": 299}, ec2_spec.SETTLES_SLOWLY),
     text("spec.ec2.region", EC2, "spec.ec2.region", "us-east-1", "us-east-1a", REGION),
     text("spec.ec2.region", EC2, "spec.ec2.region", "us-gov-west-1", "", REGION),
-    text("spec.ec2.endpoint", EC2, "spec.ec2.endpoint", "https://a:8443", "a.example", VPCE),
-    text("spec.ec2.stsEndpoint", EC2, "spec.ec2.stsEndpoint", "", "https://me@a.example", VPCE),
-    text("spec.ec2.credentialsSecretRef.name", EC2, "spec.ec2.credentialsSecretRef.name", "a", "A", NAME),
-    text("spec.ec2.credentialsSecretRef.key", EC2, "spec.ec2.credentialsSecretRef.key", "a", "a b", KEY),
-    text("spec.ec2.defaults.subnetId", EC2, "spec.ec2.defaults.subnetId", "", "vpc-0a1b2c3d", SUBNET),
-    text(
-        "spec.ec2.defaults.securityGroupIds[]", EC2, "spec.ec2.defaults.securityGroupIds.0", "sg-0a1b2c3d", "ops", GROUP
-    ),
-    text("spec.machine.ec2.subnetId", EC2_MACHINE, "spec.machine.ec2.subnetId", "subnet-0a1b2c3d", "subnet-1", SUBNET),
-    text(
-        "spec.machine.ec2.securityGroupIds[]",
-        EC2_MACHINE,
-        "spec.machine.ec2.securityGroupIds.0",
-        "sg-0a1b2c3d",
-        "",
-        GROUP,
-    ),
 )
 CASES += EC2_CASES
 SIZED = "sized-0"
@@ -424,15 +355,95 @@ CASES += (
         invalid("spec", "", instance_spec.ONE_OR_SEVERAL),
     ),
     Case("spec", ANYWHERE, {}, {"spec.placements": MISSING}, invalid("spec", "", instance_spec.ONE_OR_SEVERAL)),
-    text(
-        "spec.placements[].providerRef.name",
-        ANYWHERE,
-        "spec.placements.0.providerRef.name",
-        "gateway",
-        "Gateway",
-        NAME,
+)
+
+CLOUD = "must be SkyPilot's word for a cloud in lower case, such as aws"
+BASE64 = "caBundle is the PEM text itself, not base64 of it: it begins with -----BEGIN CERTIFICATE-----"
+WHOLE = "-----BEGIN CERTIFICATE----------END CERTIFICATE-----"
+CUT_OFF = "caBundle stops before -----END CERTIFICATE-----: give the whole PEM text"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What fields of one shape have in common.
+
+    Attributes:
+        tries: what keeps the rule, what breaks it, and the sentence then.
+        fields: the base that has the field, and the way there.
+    """
+
+    tries: tuple[tuple[str, str, str], ...]
+    fields: tuple[tuple[str, str], ...]
+
+    def cases(self) -> Iterator[Case]:
+        """Yield each try at each field."""
+        for base, way in self.fields:
+            at = re.sub(r"\.\d+", "[]", way)
+            yield from (text(at, base, way, good, bad, sentence) for good, bad, sentence in self.tries)
+
+
+SECRET_REFERENCES = (
+    (FULL, f"{ENV}.1.valueFrom.secretKeyRef"),
+    (TYPED, "spec.bootstrap.userDataSecretRef"),
+    (PROVIDER, "spec.gateway.credentialsSecretRef"),
+    (EC2, "spec.ec2.credentialsSecretRef"),
+    (SKY, "spec.skypilot.credentialsSecretRef"),
+    (RUNPOD, "spec.runpod.credentialsSecretRef"),
+)
+OBJECT_NAMES = Shape(
+    (
+        ("a.b-c", "Gateway", NAME),
+        ("9", "", NAME),
+        ("a", "a/../b", NAME),
+        ("a", "a_b", NAME),
+        ("a.b", "a..b", NAME),
+        ("a", "-a", NAME),
+    ),
+    (
+        (FULL, "spec.providerRef.name"),
+        (ANYWHERE, "spec.placements.0.providerRef.name"),
+        (PROVIDER, "spec.allowedNamespaces.names.0"),
+        *((base, f"{way}.name") for base, way in SECRET_REFERENCES),
     ),
 )
+SECRET_KEYS = Shape(
+    ((".a_B-9", "a/b", KEY), ("a", "", KEY), ("a", "a b", KEY)),
+    tuple((base, f"{way}.key") for base, way in SECRET_REFERENCES),
+)
+ENDPOINTS = Shape(
+    (
+        ("http://a", "ftp://gateway.example", SCHEME),
+        ("https://[::1]:1", "gateway.example:8443", SCHEME),
+        ("https://a.b:65535/c/", "https://me:secret@gateway.example", NO_SECRETS),
+        ("https://10.0.0.7", "https://gateway.example/?token=secret", NO_SECRETS),
+        ("https://a-b", "https://", HOST),
+        ("https://a:1", "https://gateway.example:65536", HOST),
+        ("https://a/b%20c", "https://gateway.example/a b", HOST),
+    ),
+    ((PROVIDER, "spec.gateway.endpoint"), (SKY, "spec.skypilot.endpoint"), (RUNPOD, "spec.runpod.endpoint")),
+)
+CA_BUNDLES = Shape(
+    (("", "LS0tLS1CRUdJTg==", BASE64), (WHOLE, "-----BEGIN CERTIFICATE-----", CUT_OFF)),
+    ((PROVIDER, "spec.gateway.caBundle"), (SKY, "spec.skypilot.caBundle")),
+)
+AWS_ENDPOINTS = Shape(
+    (("https://a:8443", "a.example", VPCE), ("", "https://me@a.example", VPCE)),
+    ((EC2, "spec.ec2.endpoint"), (EC2, "spec.ec2.stsEndpoint")),
+)
+SUBNETS = Shape(
+    (("", "vpc-0a1b2c3d", SUBNET), ("subnet-0a1b2c3d", "subnet-1", SUBNET)),
+    ((EC2, "spec.ec2.defaults.subnetId"), (EC2_MACHINE, "spec.machine.ec2.subnetId")),
+)
+SECURITY_GROUPS = Shape(
+    (("sg-0a1b2c3d", "ops", GROUP), ("sg-0a1b2c3d", "", GROUP)),
+    ((EC2, "spec.ec2.defaults.securityGroupIds.0"), (EC2_MACHINE, "spec.machine.ec2.securityGroupIds.0")),
+)
+CLOUDS = Shape(
+    (("aws", "AWS", CLOUD), ("", "aws/us-east-1", CLOUD)),
+    ((SKY, "spec.skypilot.cloud"), (SKY_MACHINE, "spec.machine.skypilot.cloud")),
+)
+SHAPES = (OBJECT_NAMES, SECRET_KEYS, ENDPOINTS, CA_BUNDLES, AWS_ENDPOINTS, SUBNETS, SECURITY_GROUPS, CLOUDS)
+CASES += tuple(case for shape in SHAPES for case in shape.cases())
 
 
 def placed(case: Case) -> Case | None:
@@ -452,35 +463,10 @@ def placed(case: Case) -> Case | None:
 
 CASES += tuple(found for case in CASES if (found := placed(case)) is not None)
 
-CLOUD = "must be SkyPilot's word for a cloud in lower case, such as aws"
 SKY_BLOCK = {"endpoint": "https://skypilot.example", "credentialsSecretRef": {"name": "skypilot", "key": "token"}}
-BASE64 = "caBundle is the PEM text itself, not base64 of it: it begins with -----BEGIN CERTIFICATE-----"
-WHOLE = "-----BEGIN CERTIFICATE----------END CERTIFICATE-----"
-CUT_OFF = "caBundle stops before -----END CERTIFICATE-----: give the whole PEM text"
 SKY_CASES = (
-    Case(
-        "spec",
-        PROVIDER,
-        {"spec.draining": True},
-        {"spec.skypilot": SKY_BLOCK},
-        invalid("spec.skypilot", "", "the block skypilot and type SkyPilot belong together: write both, or neither"),
-    ),
-    Case(
-        "spec",
-        SKY,
-        {"spec.settleSeconds": 600},
-        {"spec.settleSeconds": 599},
-        invalid("spec.settleSeconds", "", skypilot_spec.SETTLES_SLOWLY),
-    ),
-    text("spec.skypilot.endpoint", SKY, "spec.skypilot.endpoint", "http://a", "a.example", SCHEME),
-    text("spec.skypilot.endpoint", SKY, "spec.skypilot.endpoint", "https://a:1", "https://me@a.example", NO_SECRETS),
-    text("spec.skypilot.endpoint", SKY, "spec.skypilot.endpoint", "https://a", "https://", HOST),
-    text("spec.skypilot.credentialsSecretRef.name", SKY, "spec.skypilot.credentialsSecretRef.name", "a", "A", NAME),
-    text("spec.skypilot.credentialsSecretRef.key", SKY, "spec.skypilot.credentialsSecretRef.key", "a", "a b", KEY),
-    text("spec.skypilot.caBundle", SKY, "spec.skypilot.caBundle", "", "LS0tLS1CRUdJTg==", BASE64),
-    text("spec.skypilot.caBundle", SKY, "spec.skypilot.caBundle", WHOLE, "-----BEGIN CERTIFICATE-----", CUT_OFF),
-    text("spec.skypilot.cloud", SKY, "spec.skypilot.cloud", "aws", "AWS", CLOUD),
-    text("spec.machine.skypilot.cloud", SKY_MACHINE, "spec.machine.skypilot.cloud", "", "aws/us-east-1", CLOUD),
+    beside_its_type("SkyPilot", SKY_BLOCK),
+    settled(SKY, {"spec.settleSeconds": 600}, {"spec.settleSeconds": 599}, skypilot_spec.SETTLES_SLOWLY),
 )
 CASES += SKY_CASES
 
@@ -491,25 +477,8 @@ POD_BYTES = "RunPod makes none below 10Gi; a plain number is bytes"
 RUNPOD_BLOCK = {"credentialsSecretRef": {"name": "runpod", "key": "apiKey"}}
 
 RUNPOD_CASES = (
-    Case(
-        "spec",
-        PROVIDER,
-        {"spec.draining": True},
-        {"spec.runpod": RUNPOD_BLOCK},
-        invalid("spec.runpod", "", "the block runpod and type RunPod belong together: write both, or neither"),
-    ),
-    Case(
-        "spec",
-        RUNPOD,
-        {"spec.settleSeconds": 100},
-        {"spec.settleSeconds": 99},
-        invalid("spec.settleSeconds", "", runpod_spec.SETTLES_SLOWLY),
-    ),
-    text("spec.runpod.endpoint", RUNPOD, "spec.runpod.endpoint", "https://a:8443", "a.example", SCHEME),
-    text("spec.runpod.endpoint", RUNPOD, "spec.runpod.endpoint", "https://a", "https://me@a.example", NO_SECRETS),
-    text("spec.runpod.endpoint", RUNPOD, "spec.runpod.endpoint", "https://a", "https://", HOST),
-    text("spec.runpod.credentialsSecretRef.name", RUNPOD, "spec.runpod.credentialsSecretRef.name", "a", "A", NAME),
-    text("spec.runpod.credentialsSecretRef.key", RUNPOD, "spec.runpod.credentialsSecretRef.key", "a", "a b", KEY),
+    beside_its_type("RunPod", RUNPOD_BLOCK),
+    settled(RUNPOD, {"spec.settleSeconds": 100}, {"spec.settleSeconds": 99}, runpod_spec.SETTLES_SLOWLY),
     Case(
         "spec.machine.runpod",
         POD,
