@@ -38,6 +38,11 @@ SHARED = Key(CLUSTER_PROVIDERS.kind, "", "shared")
 PASSES = 10_000
 
 
+def says(word: str) -> Body:
+    """Return the change by which a person asks for a look."""
+    return {"metadata": {"annotations": {"gpuwright.dev/reconcile-requested-at": word}}}
+
+
 class Heard(Recorder):
     """Remembers what was emitted, one entry for each call."""
 

@@ -1,7 +1,6 @@
 """The desk: what instances are told of a provider, the slots that they get, the calls that they make."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -31,12 +30,6 @@ ENTRY = LedgerEntry(
     reason="a person said so",
     retained=False,
 )
-
-
-@pytest.fixture
-async def ground() -> AsyncIterator[Ground]:
-    async with Ground() as ground:
-        yield ground
 
 
 async def ready(ground: Ground, **spec: object) -> Key:

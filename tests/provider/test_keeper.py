@@ -1,7 +1,5 @@
 """Credentials are kept fresh, and a provider and its Secret do not vanish under machines that need them."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from tests.kube.fake_api import a_provider
 from tests.provider.ground import CLUSTER, GATEWAY, OPERATORS, SHARED, Ground
@@ -16,12 +14,6 @@ from gpuwright.provider.reconciler import RELEASE_SECONDS
 SECRET = "/api/v1/namespaces/team-a/secrets/gateway-token"
 PROVIDER = "/apis/gpuwright.dev/v1alpha1/namespaces/team-a/computeproviders/gateway"
 LIST = "/apis/gpuwright.dev/v1alpha1/namespaces/team-a/computeinstances"
-
-
-@pytest.fixture
-async def ground() -> AsyncIterator[Ground]:
-    async with Ground() as ground:
-        yield ground
 
 
 def finalized(ground: Ground) -> list[str]:

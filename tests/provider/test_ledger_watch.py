@@ -1,6 +1,5 @@
 """Leaks and retained machines leave the status by proof: not by a wrong token, a sick list or a restart."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,12 +9,6 @@ from gpuwright.provider.ledger_watch import LedgerWatch
 
 SWEEP = {"mode": "Report", "periodSeconds": 10}
 PROOF = 97 + 60 + 40  # what was sent has settled, F, and some sweeps
-
-
-@pytest.fixture
-async def ground() -> AsyncIterator[Ground]:
-    async with Ground() as made:
-        yield made
 
 
 async def with_leak(ground: Ground, ledger: str = "leaks", *, beside: bool = True, **entry: Any) -> str:

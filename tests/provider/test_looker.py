@@ -2,41 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from tests.adapters.raw_server import RawServer
 from tests.kube.fake_api import a_provider
-from tests.provider.ground import Ground
+from tests.provider.ground import Ground, says
 
 from gpuwright.kube.client import Conflict
 from gpuwright.model.conditions import Reason
 from gpuwright.model.resources import PROVIDERS, key_of
 from gpuwright.provider.breaker import BreakerState
 from gpuwright_sandbox.gateway import Dialect, Settings
-
-ONLINE = {
-    "Accepted": ("True", "Accepted"),
-    "CredentialsValid": ("True", "Authenticated"),
-    "Online": ("True", "Answered"),
-    "Ready": ("True", "Ready"),
-    "Reconciling": ("False", "Settled"),
-    "Stalled": ("False", "NotStalled"),
-}
-BAD_PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
-ANNOTATION = "gpuwright.dev/reconcile-requested-at"
-
-
-@pytest.fixture
-async def ground() -> AsyncIterator[Ground]:
-    async with Ground() as ground:
-        yield ground
-
-
-def says(word: str) -> dict[str, Any]:
-    """Return the change by which a person asks for a look."""
-    return {"metadata": {"annotations": {ANNOTATION: word}}}
 
 
 class TestHealth:

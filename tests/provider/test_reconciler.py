@@ -2,14 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from tests.adapters.contract import a_request, opened
 from tests.adapters.raw_server import RawServer
 from tests.kube.fake_api import a_provider
-from tests.provider.ground import GATEWAY, SHARED, Ground
+from tests.provider.ground import GATEWAY, SHARED, Ground, says
 
 from gpuwright import http_guard
 from gpuwright.kube.client import Conflict, Forbidden
@@ -28,18 +27,6 @@ ONLINE = {
     "Stalled": ("False", "NotStalled"),
 }
 BAD_PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
-ANNOTATION = "gpuwright.dev/reconcile-requested-at"
-
-
-@pytest.fixture
-async def ground() -> AsyncIterator[Ground]:
-    async with Ground() as ground:
-        yield ground
-
-
-def says(word: str) -> dict[str, Any]:
-    """Return the change by which a person asks for a look."""
-    return {"metadata": {"annotations": {ANNOTATION: word}}}
 
 
 class TestAProvider:

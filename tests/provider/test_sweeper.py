@@ -1,7 +1,5 @@
 """The sweep over an API server in memory and the sandbox gateway: what it finds, and whom it never touches."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from tests.provider.ground import CLUSTER, GATEWAY, SHARED, Ground
 from tests.provider.sweep_ground import (
@@ -21,12 +19,6 @@ from gpuwright.kube.client import ApiError, Forbidden, NoAnswer, NotFound
 from gpuwright.model.conditions import Reason
 from gpuwright.model.resources import INSTANCES, PROVIDERS, Key
 from gpuwright.provider.sweep import ADOPTING_WORDS, UNDECIDED_WORDS
-
-
-@pytest.fixture
-async def ground() -> AsyncIterator[Ground]:
-    async with Ground() as made:
-        yield made
 
 
 class TestAnOrphan:

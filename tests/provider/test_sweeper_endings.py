@@ -1,6 +1,6 @@
 """What keeps the sweep from ending a machine that it has found: too many of them, and whatever has changed since."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,12 +12,6 @@ from gpuwright.model.machine import Snapshot
 from gpuwright.model.resources import INSTANCES
 from gpuwright.provider.sweep import Named
 from gpuwright.provider.sweeper import Sweeper
-
-
-@pytest.fixture
-async def ground() -> AsyncIterator[Ground]:
-    async with Ground() as made:
-        yield made
 
 
 class TestListsThatLie:
