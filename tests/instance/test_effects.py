@@ -2,7 +2,7 @@
 
 import pytest
 from tests.builders import REF, N
-from tests.instance.test_sending import KEY, Stage
+from tests.instance.stage import Stage, a_running_stage, act, seen_by
 
 from gpuwright.instance.actions import (
     Action,
@@ -14,35 +14,11 @@ from gpuwright.instance.actions import (
     Terminate,
     Wait,
 )
-from gpuwright.instance.observation import Observation
-from gpuwright.instance.witness import Witness
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.names import FINALIZER_MACHINE
 
 TERMINATE = Terminate(REF, N)
-
-
-async def a_running_stage() -> Stage:
-    """Return a stage with a machine on record, and a process that knows nothing that it may do."""
-    stage = Stage()
-    await stage.reconcile()
-    stage.desk.calls.clear()
-    return stage
-
-
-async def act(stage: Stage, *actions: Action) -> tuple[float | None, Witness]:
-    """Carry the actions out one after the other; return what the last answered, and what the process knows."""
-    delay = None
-    for action in actions:
-        delay = await stage.effects.act(await seen_by(stage), action)
-    return delay, (await seen_by(stage)).witness
-
-
-async def seen_by(stage: Stage) -> Observation:
-    seen = await stage.observer.observe(KEY)
-    assert seen is not None
-    return seen
 
 
 async def test_a_list_is_asked_for_once() -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from tests.builders import NOW, OWNER, REF, N, a_provider_spec, a_provider_view, a_strangers_machine
-from tests.instance.test_sending import KEY, Stage
+from tests.instance.stage import KEY, Stage
 
 from gpuwright.adapters.contract import Created, Gate
 from gpuwright.instance.observation import Observation

@@ -3,7 +3,7 @@
 import pytest
 from tests.builders import N
 from tests.e2e.kstatus import kstatus
-from tests.instance.test_sending import KEY, Stage
+from tests.instance.stage import KEY, Stage
 
 from gpuwright.model.conditions import Reason
 from gpuwright.model.names import ANNOTATION_FORGET, ANNOTATION_PAUSED

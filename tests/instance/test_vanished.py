@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.builders import OWNER, N
 from tests.engine.virtual_loop import in_virtual_time
-from tests.instance.test_sending import Stage
+from tests.instance.stage import Stage
 from tests.kube.fake_api import Body
 
 from gpuwright.adapters.desk import LedgerEntry

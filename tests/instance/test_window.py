@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from tests.builders import PROCESS, a_launch, a_memory
-from tests.instance.test_sending import KEY, Stage
+from tests.instance.stage import KEY, Stage
 
 from gpuwright.instance.actions import Arms, Record
 from gpuwright.instance.window import SendWindow

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.instance.test_sending import KEY, Stage
+from tests.instance.stage import KEY, Stage
 from tests.kube.fake_api import Body, FakeApi
 
 from gpuwright.instance.report import status_of
