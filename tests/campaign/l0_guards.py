@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
-from tests.campaign import l0_removals as off
 from tests.campaign.l0_node import Node, Small
-from tests.campaign.l0_removals import Patch, Remove, changed, without
 from tests.campaign.l0_search import Found, Search
 from tests.campaign.l0_seed import seeded
 from tests.campaign.l0_worlds import world_named
 from tests.instance import course
+from tests.instance import removals as off
+from tests.instance.removals import Patch, Remove, changed, without
 
 from gpuwright.instance.rules import (
     admission,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import pytest
 from tests.builders import N_R2, OWNER, N
 from tests.instance import course
+from tests.instance import removals as off
 from tests.instance.course import decides, goes_on, runs, watches
 from tests.instance.far_side import (
     CREATED,
@@ -20,13 +21,11 @@ from tests.instance.far_side import (
     Fate,
     late,
 )
+from tests.instance.removals import Patch, Remove, changed, without
 from tests.instance.world import Leaving, World, new_body
 
-from gpuwright.instance.actions import Action, ReadLive, Send, Terminate
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.rules import admission, decide, deletion, evidence, launch, liveness, replacement
-from gpuwright.instance.rules.decide import Rule
-from gpuwright.instance.witness import Witness
+from gpuwright.instance.rules import admission, decide, deletion, evidence, launch, replacement
 from gpuwright.model.machine import MachineState
 from gpuwright.model.memory import Launch, Outcome
 from gpuwright.model.names import Owner
@@ -37,8 +36,6 @@ LONG = 1000.0
 PROMISED_AND_MADE_LATE = Fate(Answer.NOT_COMMITTED, 40)
 STRANGER = Owner("other-cluster", "x", "y", "uid-x")
 
-Patch = pytest.MonkeyPatch
-
 
 @dataclass(frozen=True)
 class Guard:
@@ -47,7 +44,7 @@ class Guard:
     name: str
     scenario: Callable[[World], World]
     harm: Callable[[World], bool]
-    remove: Callable[[Patch], None] = lambda patch: None
+    remove: Remove = lambda patch: None
     given: Callable[[Patch], None] = lambda patch: None
     """What is changed in both runs, where another guard would hide what is to be shown."""
     guarded: bool = True
@@ -63,25 +60,6 @@ def leaked(world: World) -> bool:
 
 def committed(world: World) -> bool:
     return world.memory.launch is not None and world.memory.launch.outcome is Outcome.COMMITTED
-
-
-def without(rule: Rule) -> Callable[[Patch], None]:
-    """Return the removal of one rule from both lists."""
-
-    def remove(patch: Patch) -> None:
-        patch.setattr(decide, "WANTED", tuple(found for found in decide.WANTED if found is not rule))
-        patch.setattr(decide, "DELETED", tuple(found for found in decide.DELETED if found is not rule))
-
-    return remove
-
-
-def instead_of(rule: Rule, other: Rule) -> Callable[[Patch], None]:
-    """Return the replacement of one rule by another."""
-
-    def remove(patch: Patch) -> None:
-        patch.setattr(decide, "WANTED", tuple(other if found is rule else found for found in decide.WANTED))
-
-    return remove
 
 
 # Guarded intent
@@ -100,10 +78,6 @@ def two_write_an_intent(world: World) -> World:
 # Waits
 
 
-def settle_at_once(patch: Patch) -> None:
-    patch.setattr(evidence, "settle_seconds", lambda launch, provider: 0.0)
-
-
 def a_lost_create_lands_while_the_name_is_sent_again(world: World) -> World:
     return runs(replace(world, fates=(late(94), NOT_COMMITTED)), LONG)
 
@@ -111,20 +85,6 @@ def a_lost_create_lands_while_the_name_is_sent_again(world: World) -> World:
 def a_lost_create_lands_after_a_delete(world: World) -> World:
     world = runs(replace(world, fates=(late(94),)), 5, until=lambda world: bool(world.sent))
     return runs(world.deleted(), LONG)
-
-
-def look_only_two_seconds(patch: Patch) -> None:
-    def window(seen: Observation, name: str, since: float, provider: ProviderView) -> tuple[float, float]:
-        return since, evidence.LOOKS_APART
-
-    patch.setattr(evidence, "_proof_window", window)
-
-
-def believe_the_answer(patch: Patch) -> None:
-    def at_once(seen: Observation, launch: Launch, provider: ProviderView, since: float) -> float:
-        return since
-
-    patch.setattr(evidence, "_shown_or_answered", at_once)
 
 
 def a_delete_right_after_201(world: World) -> World:
@@ -138,10 +98,6 @@ def settings_are_made_shorter(world: World) -> World:
     return runs(world.settings(settleSeconds=31).deleted(), 2 * LONG)
 
 
-def wait_as_settings_are_now(patch: Patch) -> None:
-    patch.setattr(evidence, "settle_seconds", lambda launch, provider: float(provider.settle_seconds))
-
-
 def the_name_is_sent_a_second_time_by_another(world: World) -> World:
     """B has waited for the first send when A, unnoticed, sends again; then the object is deleted and A is gone."""
     world = runs(replace(world, fates=(LOST_BEFORE_COMMIT, late(90))).operator("B"), 300, until=_sent_twice)
@@ -151,17 +107,6 @@ def the_name_is_sent_a_second_time_by_another(world: World) -> World:
 
 def _sent_twice(world: World) -> bool:
     return len(world.sent) == 2
-
-
-def one_sight_for_all_sends(patch: Patch) -> None:
-    first_sight = Witness.sighted
-
-    def sighted(self: Witness, launch: Launch | None, now: float, visible: float) -> Witness:
-        if launch is None or self.sight is None:
-            return first_sight(self, launch, now, visible)
-        return replace(self, sight=replace(self.sight, send=launch.send, outcome=str(launch.outcome)))
-
-    patch.setattr(Witness, "sighted", sighted)
 
 
 # Looks
@@ -174,10 +119,6 @@ def a_terminate_does_nothing_and_one_look_lies(world: World) -> World:
     return runs(world.provider_is(empty_looks=False, empty_lists=False), LONG)
 
 
-def one_look_is_enough(patch: Patch) -> None:
-    patch.setattr(evidence, "LOOKS_APART", 0.0)
-
-
 def looks_are_empty_for_a_while(world: World) -> World:
     world = runs(runs(world, 30).provider_is(empty_lists=True, empty_looks=True), 50)
     return runs(world.provider_is(empty_lists=False, empty_looks=False), LONG)
@@ -186,15 +127,6 @@ def looks_are_empty_for_a_while(world: World) -> World:
 def a_machine_loses_its_labels(world: World) -> World:
     world = runs(world, 30)
     return runs(world.at(world.far.changing("i-1", unlisted=True)), LONG)
-
-
-def lists_are_enough(patch: Patch) -> None:
-    def proven(seen: Observation, name: str, since: float, provider: ProviderView) -> bool:
-        looks = [look for look in seen.trail(name).absences if look.began >= since]
-        return bool(looks) and looks[-1].began - looks[0].began >= provider.spec.settle_seconds
-
-    patch.setattr(evidence, "absence_proven", proven)
-    patch.setattr(liveness, "absence_proven", proven)
 
 
 def a_whole_list_is_empty_for_minutes(world: World) -> World:
@@ -214,31 +146,12 @@ def a_machine_is_found_after_a_minute_of_empty_looks(world: World) -> World:
     return runs(decides(watches(world.resumes("B", stale), "B"), "B"), LONG)
 
 
-def believe_looks_from_before_the_record(patch: Patch) -> None:
-    def since_first_seen(seen: Observation, launch: Launch, provider: ProviderView, since: float) -> float:
-        return seen.witness.first_seen
-
-    patch.setattr(evidence, "_shown_or_answered", since_first_seen)
-
-
 # Who sends, and when
 
 
 def a_create_is_on_its_way_when_its_sender_dies(world: World) -> World:
     world = runs(replace(world, fates=(late(20), NOT_COMMITTED)), 5, until=lambda world: bool(world.sent))
     return runs(world.crashes("A"), LONG)
-
-
-def whoever_finds_it_sends_it(patch: Patch) -> None:
-    def send(seen: Observation) -> Action | None:
-        found = seen.launch
-        if found is None or found.outcome is not Outcome.INTENDED or seen.witness.left >= found.send:
-            return None
-        request = launch.current_request(seen, found)
-        return None if request is None else Send(found.provider, request)
-
-    instead_of(launch.send_what_was_announced, send)(patch)
-    patch.setattr(course, "_is_open", lambda world, who, *, destructive: True)
 
 
 def an_operator_sleeps_between_intent_and_send(world: World) -> World:
@@ -321,17 +234,6 @@ def _dying(world: World) -> bool:
     return any(vm.dies is not None for vm in world.far.vms)
 
 
-def terminate_before_it_is_written(patch: Patch) -> None:
-    def end(seen: Observation) -> Action | None:
-        age = liveness.age_of(seen)
-        if liveness.committed(seen) is None or age is None or age < 100 or N in seen.witness.terminated:
-            return None
-        armed = seen.witness.armed
-        return Terminate(seen.ref, N) if armed is not None and armed.destructive else ReadLive()
-
-    instead_of(liveness.end_when_expired, end)(patch)
-
-
 def bought_again(world: World) -> bool:
     return len(world.sent) > 1
 
@@ -342,38 +244,41 @@ def an_old_tombstone_stands_under_the_name_that_is_sent_again(world: World) -> W
     return runs(world.deleted(), 600)
 
 
-def tombstone_by_name(patch: Patch) -> None:
-    def gone(seen: Observation, name: str, machine_id: str, since: float, provider: ProviderView) -> bool:
-        return bool(seen.trail(name).tombstones) or evidence.absence_proven(seen, name, since, provider)
-
-    patch.setattr(deletion, "is_gone", gone)
-
-
 def a_failed_machine_takes_its_time_to_go(world: World) -> World:
     world = runs(replace(world, far=FarSide(dying=30)), 30)
     return runs(world.at(world.far.changing("i-1", state=MachineState.FAILED)), 300)
 
 
+SETTLE_AT_ONCE = changed(evidence.settle_seconds, off.no_wait)
+LOOK_ONLY_TWO_SECONDS = changed(evidence._proof_window, off.two_seconds)
+BELIEVE_THE_ANSWER = changed(evidence._shown_or_answered, off.believe_the_answer)
 GUARDS = (
     Guard("guarded intent", two_write_an_intent, doubled, guarded=False),
-    Guard("wait before resend", a_lost_create_lands_while_the_name_is_sent_again, doubled, settle_at_once),
-    Guard("wait on delete after Unknown", a_lost_create_lands_after_a_delete, leaked, settle_at_once),
+    Guard("wait before resend", a_lost_create_lands_while_the_name_is_sent_again, doubled, SETTLE_AT_ONCE),
+    Guard("wait on delete after Unknown", a_lost_create_lands_after_a_delete, leaked, SETTLE_AT_ONCE),
     Guard(
-        "wait on delete after Committed", a_delete_right_after_201, leaked, believe_the_answer, look_only_two_seconds
+        "wait on delete after Committed", a_delete_right_after_201, leaked, BELIEVE_THE_ANSWER, LOOK_ONLY_TWO_SECONDS
     ),
-    Guard("first sight per send", the_name_is_sent_a_second_time_by_another, leaked, one_sight_for_all_sends),
-    Guard("recorded settleSeconds wins", settings_are_made_shorter, leaked, wait_as_settings_are_now),
-    Guard("two looks apart", a_terminate_does_nothing_and_one_look_lies, leaked, one_look_is_enough),
-    Guard("F between the looks", looks_are_empty_for_a_while, doubled, look_only_two_seconds),
-    Guard("last look direct", a_machine_loses_its_labels, doubled, lists_are_enough),
+    Guard("first sight per send", the_name_is_sent_a_second_time_by_another, leaked, off.one_sight_for_all_sends),
+    Guard(
+        "recorded settleSeconds wins",
+        settings_are_made_shorter,
+        leaked,
+        changed(evidence.settle_seconds, off.wait_as_settings_are_now),
+    ),
+    Guard("two looks apart", a_terminate_does_nothing_and_one_look_lies, leaked, off.one_look_is_enough),
+    Guard("F between the looks", looks_are_empty_for_a_while, doubled, LOOK_ONLY_TWO_SECONDS),
+    Guard(
+        "last look direct", a_machine_loses_its_labels, doubled, changed(evidence.absence_proven, off.lists_are_enough)
+    ),
     Guard("mass absence", a_whole_list_is_empty_for_minutes, doubled, believe_any_list),
     Guard(
         "looks begun after the record",
         a_machine_is_found_after_a_minute_of_empty_looks,
         doubled,
-        believe_looks_from_before_the_record,
+        changed(evidence._shown_or_answered, off.believe_any_look),
     ),
-    Guard("only the writer sends", a_create_is_on_its_way_when_its_sender_dies, doubled, whoever_finds_it_sends_it),
+    Guard("only the writer sends", a_create_is_on_its_way_when_its_sender_dies, doubled, off.whoever_finds_it_sends_it),
     Guard("send window", an_operator_sleeps_between_intent_and_send, doubled, no_window),
     Guard("no intent while deleting", a_failure_is_followed_by_a_delete, bought_again, deleted_or_not_is_the_same),
     Guard("look by owner first", the_status_is_lost, doubled, without(launch.look_by_owner_first)),
@@ -398,13 +303,16 @@ GUARDS = (
     ),
     Guard("terminate only ours", a_stranger_holds_a_name_once_tried, strangers_died, terminate_every_name),
     Guard(
-        "ending written first", a_machine_expires_and_its_operator_dies, bought_again, terminate_before_it_is_written
+        "ending written first",
+        a_machine_expires_and_its_operator_dies,
+        bought_again,
+        off.terminate_before_it_is_written,
     ),
     Guard(
         "tombstone by id only",
         an_old_tombstone_stands_under_the_name_that_is_sent_again,
         leaked,
-        tombstone_by_name,
+        changed(evidence.is_gone, off.tombstone_by_name),
     ),
     Guard(
         "replacement needs proof",
