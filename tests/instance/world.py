@@ -5,10 +5,10 @@ A World is frozen; each method returns the world after something happened that n
 course.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import orjson
 from tests.builders import (
@@ -48,6 +48,8 @@ Body = Mapping[str, Any]
 
 KEY = Key(INSTANCES.kind, OWNER.namespace, OWNER.name)
 NEVER = 1e12
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +112,29 @@ def _parsed(spec: bytes) -> InstanceSpec:
     return InstanceSpec.model_validate(orjson.loads(spec))
 
 
-_MEMORIES: dict[int, tuple[Body, Memory]] = {}
-_MOST_MEMORIES = 10_000
+_MOST_KNOWN = 10_000
 
 
-def memory_of(status: Body) -> Memory:
-    """Return what a status holds; the same status is parsed once, because worlds share it."""
-    known = _MEMORIES.get(id(status))
-    if known is not None and known[0] is status:
-        return known[1]
-    if len(_MEMORIES) >= _MOST_MEMORIES:
-        _MEMORIES.clear()
-    memory = parse_memory(status)
-    _MEMORIES[id(status)] = status, memory
-    return memory
+class ParsedOnce(Generic[T]):
+    """What is parsed of a body; the same body is parsed once, because worlds share it."""
+
+    def __init__(self, parse: Callable[[Body], T]) -> None:
+        self._parse = parse
+        self._known: dict[int, tuple[Body, T]] = {}
+
+    def __call__(self, body: Body) -> T:
+        """Return what the body holds."""
+        known = self._known.get(id(body))
+        if known is not None and known[0] is body:
+            return known[1]
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        parsed = self._parse(body)
+        self._known[id(body)] = body, parsed
+        return parsed
+
+
+memory_of = ParsedOnce(parse_memory)
 
 
 def new_body(uid: str = OWNER.uid, **spec: Any) -> Body:
@@ -387,21 +398,6 @@ def with_two_placements(spec: Mapping[str, Any] | None = None, **world: Any) -> 
     return World(stored=body, operators={"A": Operator("A1", body)}, two=True, **world)
 
 
-_INSTANCES: dict[int, tuple[Body, Instance]] = {}
-
-
-def _instance(body: Body) -> Instance:
-    """Return an object as it is parsed; the same one is parsed once, because worlds share it."""
-    known = _INSTANCES.get(id(body))
-    if known is not None and known[0] is body:
-        return known[1]
-    if len(_INSTANCES) >= _MOST_MEMORIES:
-        _INSTANCES.clear()
-    instance = _parsed_instance(body)
-    _INSTANCES[id(body)] = body, instance
-    return instance
-
-
 def _parsed_instance(body: Body) -> Instance:
     metadata = body["metadata"]
     return Instance(
@@ -416,6 +412,9 @@ def _parsed_instance(body: Body) -> Instance:
         memory=memory_of(body.get("status") or {}),
         body=body,
     )
+
+
+_instance = ParsedOnce(_parsed_instance)
 
 
 def _merged(target: Body, change: Body) -> Body:
