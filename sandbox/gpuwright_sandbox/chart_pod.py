@@ -10,12 +10,12 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
 from gpuwright_sandbox.controlplane.errors import ControlPlaneError
 from gpuwright_sandbox.controlplane.layout import LOOPBACK
+from gpuwright_sandbox.loopback import ask
 
 Body = dict[str, Any]
 
@@ -78,14 +78,8 @@ def is_ready(pod: Body, ports: Mapping[int, int], probe: str = "readinessProbe")
     if asked is None:
         return True
     named = {port.get("name"): port["containerPort"] for port in container.get("ports", ())}
-    connection = HTTPConnection(LOOPBACK, ports[named.get(asked["port"], asked["port"])], timeout=_PROBE_SECONDS)
-    try:
-        connection.request("GET", asked["path"])
-        return 200 <= connection.getresponse().status < 400
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
+    status, _text = ask(ports[named.get(asked["port"], asked["port"])], asked["path"], _PROBE_SECONDS)
+    return 200 <= status < 400
 
 
 def _environment(pod: Body, container: Body) -> dict[str, str]:

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+
+from gpuwright_sandbox.loopback import ask
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 60.0
@@ -89,15 +90,7 @@ class OperatorProcess:
 
     def ask(self, path: str) -> tuple[int, str]:
         """Return status and text of one of its HTTP paths; status 0 where nothing answers."""
-        connection = HTTPConnection(LOOPBACK, self._port, timeout=5)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        except (OSError, HTTPException):
-            return 0, ""
-        finally:
-            connection.close()
+        return ask(self._port, path, 5.0)
 
     def metric(self, line: str) -> float:
         """Return the value of a metric, named with its labels as /metrics writes them; 0 where it is not there."""

@@ -1,11 +1,9 @@
 """The operator as a process: started, asked, measured, killed."""
 
-import random
 import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import IO
 
@@ -13,14 +11,13 @@ import orjson
 
 from gpuwright_sandbox.bench.errors import BenchError
 from gpuwright_sandbox.controlplane.identity import Usage, measure
-from gpuwright_sandbox.controlplane.layout import LOOPBACK, is_free
+from gpuwright_sandbox.controlplane.layout import LOOPBACK, free_port
+from gpuwright_sandbox.loopback import ask
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 _GLANCE_SECONDS = 0.02
 _TIMEOUT_SECONDS = 5.0
-# Below the range from which outgoing connections are numbered: a killed operator comes back on the same port.
-_PORTS = range(20000, 32000)
 
 
 class Subject:
@@ -41,7 +38,7 @@ class Subject:
         election: Sequence[str] = ("--no-leader-elect",),
     ) -> None:
         self.log = log
-        self._port = next(port for port in random.sample(_PORTS, len(_PORTS)) if is_free(port))
+        self._port = free_port()
         flags = [*election, "--http-bind", f"{LOOPBACK}:{self._port}"]
         flags += ["--allow-endpoint-cidr", "127.0.0.0/8", "--log-format", "json"]
         self._command = (*command, "-m", "gpuwright", *flags)
@@ -137,15 +134,7 @@ class Subject:
         return [line for line in self.log.read_text(errors="replace").splitlines() if is_complaint(line)]
 
     def _ask(self, path: str) -> tuple[int, str]:
-        connection = HTTPConnection(LOOPBACK, self._port, timeout=_TIMEOUT_SECONDS)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        except (OSError, HTTPException):
-            return 0, ""
-        finally:
-            connection.close()
+        return ask(self._port, path, _TIMEOUT_SECONDS)
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._child is None:

@@ -107,6 +107,11 @@ def is_free(port: int) -> bool:
     return True
 
 
+def free_port() -> int:
+    """Return a port on which nothing listens, and to which a process that ended can come back."""
+    return _free_ports(1)[0]
+
+
 def _free_ports(count: int) -> list[int]:
     candidates = random.sample(_PORTS, len(_PORTS))
     free = list(itertools.islice((port for port in candidates if is_free(port)), count))

@@ -2,21 +2,18 @@
 
 import contextlib
 import os
-import random
 import sys
 from collections.abc import Iterator, Mapping
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from gpuwright_sandbox.controlplane.layout import LOOPBACK, is_free
+from gpuwright_sandbox.controlplane.layout import LOOPBACK, free_port
 from gpuwright_sandbox.controlplane.processes import Children
+from gpuwright_sandbox.loopback import ask
 
 _NAME = "operator"
 _GRACE_SECONDS = 5.0
 _TIMEOUT_SECONDS = 2.0
 _TAIL_LINES = 12
-# Below the ranges from which outgoing connections are numbered: the next operator finds the port free.
-_PORTS = range(20000, 32000)
 
 
 class OperatorProcess:
@@ -31,7 +28,7 @@ class OperatorProcess:
         self.log = directory / "operator.log"
         self.pid_file = directory / "operator.pid"
         self._kubeconfig = kubeconfig
-        self._port = next(port for port in random.sample(_PORTS, len(_PORTS)) if is_free(port))
+        self._port = free_port()
         self._children = Children(directory)
         self._children.open()
 
@@ -64,14 +61,7 @@ class OperatorProcess:
 
     def is_ready(self) -> bool:
         """Return whether it says on /readyz that it is ready, now."""
-        connection = HTTPConnection(LOOPBACK, self._port, timeout=_TIMEOUT_SECONDS)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
+        return ask(self._port, "/readyz", _TIMEOUT_SECONDS)[0] == 200
 
     def log_tail(self) -> str:
         """Return the last lines of its log; empty when it never ran."""
