@@ -92,9 +92,9 @@ check: $(READY)  ## formats, lints, types, import contracts, generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python hack/crds.py --check
-	@$(BIN)/python hack/helm_manifests.py --check
-	@$(BIN)/python hack/reference.py --check
+	@$(BIN)/python -m hack.crds --check
+	@$(BIN)/python -m hack.helm_manifests --check
+	@$(BIN)/python -m hack.reference --check
 	@$(BIN)/python -m hack.api_reference --check
 	@$(BIN)/python -m hack.providers --check
 	@$(BIN)/python -m hack.dashboard --check
@@ -105,18 +105,18 @@ check: $(READY)  ## formats, lints, types, import contracts, generated files
 
 .PHONY: crds
 crds: $(READY)  ## write crds/, the copies in charts/ and deploy/, and docs/api.md from the models
-	@$(BIN)/python hack/crds.py
-	@$(BIN)/python hack/helm_manifests.py
+	@$(BIN)/python -m hack.crds
+	@$(BIN)/python -m hack.helm_manifests
 	@$(BIN)/python -m hack.api_reference
 
 .PHONY: manifests
 manifests: $(READY)  ## write deploy/ (install.yaml and a kustomize base) from the chart
 	@$(BIN)/gpuwright-sandbox chart-tools
-	@$(BIN)/python hack/helm_manifests.py
+	@$(BIN)/python -m hack.helm_manifests
 
 .PHONY: reference
 reference: $(READY)  ## write the generated parts of docs/ and README: metrics, flags, the API, the providers
-	@$(BIN)/python hack/reference.py
+	@$(BIN)/python -m hack.reference
 	@$(BIN)/python -m hack.api_reference
 	@$(BIN)/python -m hack.providers
 

@@ -1,6 +1,5 @@
 """Write docs/api.md from crds/; with --check, only say whether it is what they give."""
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hack.generated import Generated, command
 
 ROOT = Path(__file__).resolve().parents[1]
 CRDS = ROOT / "crds"
@@ -153,18 +153,16 @@ def wanted() -> str:
     )
 
 
+def generated() -> Generated:
+    """Return docs/api.md as it is to be."""
+    return Generated(TARGET.parent, {TARGET.name: wanted()})
+
+
 def main(arguments: Sequence[str]) -> int:
     """Return the exit code: 1 when --check finds a difference."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when docs/api.md is out of date")
-    text = wanted()
-    if not parser.parse_args(arguments).check:
-        TARGET.write_text(text, encoding="utf-8")
-        return 0
-    if not TARGET.exists() or TARGET.read_text(encoding="utf-8") != text:
-        print("docs/api.md is not what the CRDs give: run `make reference`")
-        return 1
-    return 0
+    return command(
+        arguments, __doc__, lambda: [generated()], "docs/api.md is not what the CRDs give: run `make reference`"
+    )
 
 
 if __name__ == "__main__":

@@ -4,16 +4,15 @@ pydantic writes JSON Schema; a CRD takes a smaller language, its structural sche
 other and refuses what it does not know, so that nothing of a model is lost without a word.
 """
 
-import argparse
-import difflib
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from hack.generated import Generated, command
 
 from gpuwright.model.api_base import RULES, RULES_OF_THE_PARENT, ApiModel
 from gpuwright.model.instance_spec import InstanceSpec
@@ -329,39 +328,15 @@ def _template(name: str, text: str) -> str:
     return f"{CHART_BEGIN}{head}{metadata}{CHART_METADATA}{rest}{CHART_END}"
 
 
-def differences(folder: Path, wanted: Mapping[str, str]) -> Iterator[str]:
-    """Yield one line per line of crds/ that is not what the models give."""
-    present = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml"))}
-    for name in sorted(wanted.keys() | present.keys()):
-        before, after = present.get(name, ""), wanted.get(name, "")
-        yield from difflib.unified_diff(
-            before.splitlines(), after.splitlines(), f"crds/{name}", "what the models give", n=1, lineterm=""
-        )
-
-
-def write(folder: Path, wanted: Mapping[str, str]) -> None:
-    """Make the folder hold exactly the wanted files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob("*.yaml"):
-        if path.name not in wanted:
-            path.unlink()
-    for name, text in wanted.items():
-        (folder / name).write_text(text, encoding="utf-8")
+def generated() -> tuple[Generated, ...]:
+    """Return crds/, and the chart's copies."""
+    return Generated(FOLDER, files(), alone=True), Generated(CHART, chart_files(), alone=True)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Return the exit code: 1 when --check finds a difference."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when one is out of date")
-    outputs = ((FOLDER, files()), (CHART, chart_files()))
-    if not parser.parse_args(arguments).check:
-        for folder, wanted in outputs:
-            write(folder, wanted)
-        return 0
-    found = [line for folder, wanted in outputs for line in differences(folder, wanted)]
-    if found:
-        print(*found, "crds/ or the chart's copy is not what the models give: run `make crds`", sep="\n")
-    return 1 if found else 0
+    advice = "crds/ or the chart's copy is not what the models give: run `make crds`"
+    return command(arguments, __doc__, generated, advice)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Write the dashboard of the chart from hack/dashboard_panels.py; with --check, only say whether it is up to date."""
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hack.dashboard_panels import ROWS, Panel, Query, Row
+from hack.generated import Generated, command
 
 TARGET = Path(__file__).resolve().parents[1] / "charts" / "gpuwright" / "files" / "dashboard.json"
 COLUMNS = 24  # of Grafana's grid
@@ -109,18 +109,15 @@ def wanted() -> str:
     return f"{json.dumps(dashboard(), indent=2)}\n"
 
 
+def generated() -> Generated:
+    """Return the chart's file as it is to be."""
+    return Generated(TARGET.parent, {TARGET.name: wanted()})
+
+
 def main(arguments: Sequence[str]) -> int:
     """Return the exit code: 1 when --check finds a difference."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when the dashboard is out of date")
-    text = wanted()
-    if not parser.parse_args(arguments).check:
-        TARGET.write_text(text, encoding="utf-8")
-        return 0
-    if not TARGET.exists() or TARGET.read_text(encoding="utf-8") != text:
-        print("charts/gpuwright/files/dashboard.json is not what hack/dashboard_panels.py gives: run `make dashboard`")
-        return 1
-    return 0
+    advice = "charts/gpuwright/files/dashboard.json is not what hack/dashboard_panels.py gives: run `make dashboard`"
+    return command(arguments, __doc__, lambda: [generated()], advice)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,7 @@ of its type in examples/ that has its Secret beside it: a type without one, with
 without a page is an error.
 """
 
-import argparse
 import asyncio
-import difflib
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hack.generated import Generated, command
 
 from gpuwright.adapters.contract import Unbuildable
 from gpuwright.adapters.registry import KINDS, AdapterContext, Kind
@@ -141,25 +140,19 @@ def renewed(text: str, made: str) -> str:
     return MARKS.sub(lambda found: f"{found[1]}\n{made}\n{found[2]}", text)
 
 
+def generated() -> Generated:
+    """Return README as it is to be. Raises Missing."""
+    return Generated(ROOT, {README: renewed((ROOT / README).read_text(encoding="utf-8"), table())})
+
+
 def main(arguments: Sequence[str]) -> int:
     """Return the exit code: 1 when --check finds a difference, or something is missing."""
-    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    options.add_argument("--check", action="store_true", help="change nothing; exit 1 when the table is out of date")
-    check = options.parse_args(arguments).check
-    before = (ROOT / README).read_text(encoding="utf-8")
     try:
-        after = renewed(before, table())
+        advice = f"{README} is not what the adapters declare: run `make reference`"
+        return command(arguments, __doc__, lambda: [generated()], advice)
     except Missing as error:
         print(error)
         return 1
-    if not check:
-        (ROOT / README).write_text(after, encoding="utf-8")
-        return 0
-    names = (README, "what the adapters declare")
-    found = list(difflib.unified_diff(before.splitlines(), after.splitlines(), *names, n=0, lineterm=""))
-    if found:
-        print(*found, f"{README} is not what the adapters declare: run `make reference`", sep="\n")
-    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -4,21 +4,19 @@ A generated part stands between `<!-- generated:NAME -->` and `<!-- /generated -
 hand and left alone.
 """
 
-import argparse
-import difflib
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hack.generated import Generated, command
 from prometheus_client.metrics import MetricWrapperBase
 
 from gpuwright.settings import PREFIX, parse_settings, parser
 from gpuwright.telemetry import Metrics
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
-SHOWN_LINES = 40  # of a difference; the first ones say enough
 _PART = re.compile(r"(?P<begin><!-- generated:(?P<name>[a-z]+) -->\n).*?(?P<end><!-- /generated -->)", re.DOTALL)
 
 
@@ -155,34 +153,19 @@ def files(folder: Path) -> dict[str, str]:
     return wanted
 
 
-def differences(folder: Path, wanted: Mapping[str, str]) -> Iterator[str]:
-    """Yield one line per line of the documents that is not what the code gives."""
-    for name, after in wanted.items():
-        before = (folder / name).read_text(encoding="utf-8")
-        yield from difflib.unified_diff(
-            before.splitlines(), after.splitlines(), f"docs/{name}", "what the code gives", n=0, lineterm=""
-        )
+def generated() -> Generated:
+    """Return the documents with generated parts as they are to be. Raises MarkerError."""
+    return Generated(FOLDER, files(FOLDER))
 
 
 def main(arguments: Sequence[str]) -> int:
     """Return the exit code: 1 when --check finds a difference, or a document has no place for its part."""
-    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    options.add_argument("--check", action="store_true", help="change nothing; exit 1 when a part is out of date")
-    check = options.parse_args(arguments).check
     try:
-        wanted = files(FOLDER)
+        advice = "docs/ is not what the code gives: run `make reference`"
+        return command(arguments, __doc__, lambda: [generated()], advice)
     except MarkerError as error:
         print(error)
         return 1
-    if not check:
-        for name, text in wanted.items():
-            (FOLDER / name).write_text(text, encoding="utf-8")
-        return 0
-    found = list(differences(FOLDER, wanted))
-    if found:
-        left = [f"... and {len(found) - SHOWN_LINES} more lines"] if len(found) > SHOWN_LINES else []
-        print(*found[:SHOWN_LINES], *left, "docs/ is not what the code gives: run `make reference`", sep="\n")
-    return 1 if found else 0
 
 
 if __name__ == "__main__":

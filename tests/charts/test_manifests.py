@@ -26,13 +26,13 @@ def key(body: Body) -> tuple[str, str, str]:
 @pytest.mark.parametrize("major", [3, 4])
 def test_the_committed_files_are_what_the_chart_gives(major: int) -> None:
     made = helm_manifests.operator(helm_manifests.rendered(renderer(major).program))
-    assert list(helm_manifests.differences(helm_manifests.files(made))) == []
+    assert list(helm_manifests.generated(helm_manifests.files(made)).differences()) == []
 
 
 def test_a_change_of_the_chart_would_be_told() -> None:
     text = helm_manifests.rendered(renderer().program).replace("replicas: 2", "replicas: 5")
     made = helm_manifests.files(helm_manifests.operator(text))
-    assert any("replicas: 5" in line for line in helm_manifests.differences(made))
+    assert any("replicas: 5" in line for line in helm_manifests.generated(made).differences())
 
 
 def test_without_helm_the_crds_are_still_compared(
@@ -42,7 +42,7 @@ def test_without_helm_the_crds_are_still_compared(
         raise BinariesMissingError("helm4: not found")
 
     monkeypatch.setattr(helm_manifests, "find", nowhere)
-    assert list(helm_manifests.differences(helm_manifests.wanted())) == []
+    assert list(helm_manifests.generated(helm_manifests.wanted()).differences()) == []
     assert "operator.yaml is taken as it stands: helm4: not found" in capsys.readouterr().out
 
 
