@@ -57,14 +57,18 @@ def _is_intended(body: Body) -> bool:
     return (status_of(body).get("launch") or {}).get("outcome") == "Intended"
 
 
-async def _zombie(world: Stage, person: Person) -> None:
-    """The leader is frozen when its intent is on record, and goes on when another has made the machine."""
+async def _freezes_a_sender(world: Stage, person: Person) -> None:
     person.sets_up()
     world.freezes = _is_intended
     person.applies(NAME)
     await person.waits(lambda: world.oldest.frozen)
     world.begin()
     await asyncio.sleep(_FROZEN_SECONDS)
+
+
+async def _zombie(world: Stage, person: Person) -> None:
+    """The leader is frozen when its intent is on record, and goes on when another has made the machine."""
+    await _freezes_a_sender(world, person)
     world.thaw(world.oldest)
     await asyncio.sleep(5.0)
     world.ends_the_oldest()
@@ -73,12 +77,7 @@ async def _zombie(world: Stage, person: Person) -> None:
 
 async def _zombie_and_set_clock(world: Stage, person: Person) -> None:
     """The same, and for a moment the time of day is set back to when the intent was fresh."""
-    person.sets_up()
-    world.freezes = _is_intended
-    person.applies(NAME)
-    await person.waits(lambda: world.oldest.frozen)
-    world.begin()
-    await asyncio.sleep(_FROZEN_SECONDS)
+    await _freezes_a_sender(world, person)
     world.wall.seconds = -3600.0
     world.thaw(world.oldest)
     await asyncio.sleep(1.0)
