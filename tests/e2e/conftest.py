@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.e2e.api_proxy import ApiProxy
 from tests.e2e.cluster import NAMESPACES, Cluster
 from tests.e2e.history import History
 from tests.e2e.operator_process import OperatorProcess
@@ -47,12 +48,22 @@ def operator_log(tmp_path_factory: pytest.TempPathFactory, home: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def operator(
-    control_plane: ControlPlane, home: str, operator_user: str, operator_log: Path
-) -> Iterator[OperatorProcess]:
+def operator_kubeconfig(control_plane: ControlPlane, operator_user: str) -> Path:
+    """How a module's operator reaches the API server."""
+    return control_plane.kubeconfig(operator_user, OPERATOR_GROUP)
+
+
+@pytest.fixture(scope="module")
+def proxy(control_plane: ControlPlane, operator_user: str) -> Iterator[ApiProxy]:
+    """A door before the API server, for modules whose operator is to go through it: see `operator_kubeconfig`."""
+    with ApiProxy(control_plane.kubeconfig(operator_user, OPERATOR_GROUP)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def operator(operator_kubeconfig: Path, home: str, operator_log: Path) -> Iterator[OperatorProcess]:
     """An operator that watches the module's namespace, which is also its own."""
-    kubeconfig = control_plane.kubeconfig(operator_user, OPERATOR_GROUP)
-    made = OperatorProcess(kubeconfig, operator_log, ("--watch-namespace", home, "--namespace", home))
+    made = OperatorProcess(operator_kubeconfig, operator_log, ("--watch-namespace", home, "--namespace", home))
     made.start()
     yield made
     made.close()

@@ -17,7 +17,6 @@ from tests.e2e.operator_process import OperatorProcess
 from tests.e2e.stage import Stage
 from tests.e2e.world import FAST_BOOT, Instance, World
 
-from gpuwright_sandbox.controlplane.plane import ControlPlane
 from gpuwright_sandbox.gateway.process import GatewayProcess
 
 pytestmark = pytest.mark.cluster
@@ -216,18 +215,9 @@ class Aftermath:
 
 
 @pytest.fixture(scope="module")
-def proxy(control_plane: ControlPlane, operator_user: str) -> Iterator[ApiProxy]:
-    with ApiProxy(control_plane.kubeconfig(operator_user, ("system:masters",))) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def operator(proxy: ApiProxy, home: str, operator_log: Path) -> Iterator[OperatorProcess]:
-    kubeconfig = proxy.write_kubeconfig(operator_log.with_suffix(".kubeconfig"))
-    made = OperatorProcess(kubeconfig, operator_log, ("--watch-namespace", home))
-    made.start()
-    yield made
-    made.close()
+def operator_kubeconfig(proxy: ApiProxy, operator_log: Path) -> Path:
+    """The operator asks the API server through the proxy."""
+    return proxy.write_kubeconfig(operator_log.with_suffix(".kubeconfig"))
 
 
 @pytest.fixture(scope="module")
