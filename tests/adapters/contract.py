@@ -408,7 +408,7 @@ class AdapterContract:
 
     async def test_what_it_can_do_fits_into_a_status(self, stage: Stage) -> None:
         body = stage.adapter.capabilities.body()
-        assert set(body) == {"createKey", "reads", "power", "spot", "nodeJoin", "userData", "ports"}
+        assert set(body) == {"createKey", "reads", "power", "spot", "nodeJoin", "userData", "ports", "priceCeiling"}
 
 
 class OneNameContract:

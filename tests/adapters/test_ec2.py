@@ -20,9 +20,9 @@ from tests.adapters.ec2_stage import IMAGE, LARGEST_BODY, MACHINE, Ec2Stage
 
 from gpuwright import http_client
 from gpuwright.adapters.contract import Deletion
-from gpuwright.model.capabilities import CreateKey
+from gpuwright.model.capabilities import CreateKey, PriceCeiling
 from gpuwright.model.conditions import Reason
-from gpuwright.model.errors import Blind, NeverSent, Rejected, Unknown
+from gpuwright.model.errors import Blind, NeverSent, NotCommitted, Rejected, Unknown
 from gpuwright.model.machine import Absent, Present
 from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.request import MachineRequest, Wishes
@@ -116,6 +116,22 @@ async def test_keys_that_ec2_has_no_room_for_send_nothing(stage: Ec2Stage) -> No
     with pytest.raises(Rejected, match="EC2 takes 16384"):
         await stage.adapter.create(asking(machine(), ssh_keys=keys), opened)
     assert not [call for call in stage.shim.calls if call.action == "RunInstances"]
+
+
+async def test_the_ceiling_of_a_spot_machine_is_sent_for_ec2_to_keep(stage: Ec2Stage) -> None:
+    assert stage.adapter.capabilities.price_ceiling is PriceCeiling.SPOT
+    await stage.adapter.create(asking(machine(purchase="Spot", maxPricePerHour="3.00")), opened)
+    (sent,) = [call for call in stage.shim.calls if call.kind is Kind.CREATE]
+    assert sent.fields["InstanceMarketOptions.SpotOptions.MaxPrice"] == "3.00"
+
+
+async def test_a_spot_price_above_its_ceiling_made_nothing(stage: Ec2Stage) -> None:
+    too_low = error(400, "SpotMaxPriceTooLow")
+    stage.fault(frozenset({Kind.CREATE}), answer=too_low, carried_out=False)
+    with pytest.raises(NotCommitted) as caught:
+        await stage.adapter.create(asking(machine(purchase="Spot", maxPricePerHour="3.00")), opened)
+    assert caught.value.reason is Reason.PRICE_TOO_HIGH
+    assert stage.live() == []
 
 
 async def test_a_wish_that_cannot_be_had_sends_nothing(stage: Ec2Stage) -> None:

@@ -10,6 +10,7 @@ from gpuwright.adapters.ec2_answers import (
     NO_QUOTA,
     NO_ROOM,
     THROTTLED,
+    TOO_DEAR,
     UNAUTHENTICATED,
     Refusal,
     raise_before_create,
@@ -55,6 +56,14 @@ def test_no_room_and_no_quota_made_nothing_whatever_the_status(code: str, status
     assert isinstance(found, NotCommitted)
     assert found.reason is (Reason.CAPACITY_UNAVAILABLE if code in NO_ROOM else Reason.QUOTA_EXCEEDED)
     assert not found.unhealthy
+
+
+def test_a_spot_price_above_the_ceiling_made_nothing_and_is_no_lack_of_room() -> None:
+    assert {"SpotMaxPriceTooLow"} == TOO_DEAR
+    found = create(of("SpotMaxPriceTooLow"))
+    assert isinstance(found, NotCommitted)
+    assert found.reason is Reason.PRICE_TOO_HIGH
+    assert type(create(of("SpotMaxPriceTooLow"), promises=False)) is Unknown
 
 
 @pytest.mark.parametrize("code", sorted(NO_ROOM | NO_QUOTA))

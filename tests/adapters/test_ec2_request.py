@@ -90,6 +90,13 @@ def test_a_spot_machine_is_asked_for_once_and_ends_when_it_is_taken_away() -> No
     assert "InstanceMarketOptions" not in built(a_request())
 
 
+def test_a_spot_machine_is_asked_for_with_its_ceiling_and_one_on_demand_has_none_there() -> None:
+    limited = {"maxPricePerHour": "3.00"}
+    options = built(a_request({"purchase": "Spot", **limited}))["InstanceMarketOptions"]["SpotOptions"]
+    assert options["MaxPrice"] == "3.00"
+    assert "InstanceMarketOptions" not in built(a_request(limited))
+
+
 def test_a_machines_own_words_win_over_the_providers_and_the_profile_is_the_providers() -> None:
     defaults = Ec2Defaults(
         subnet_id="subnet-00000001",

@@ -457,6 +457,7 @@ class TestCapabilities:
             "nodeJoin": True,
             "userData": "CloudInit",
             "ports": True,
+            "priceCeiling": "None",
         }
 
     def test_of_a_gateway_that_honours_tokens(self) -> None:

@@ -21,9 +21,18 @@ from tests.adapters.runpod_stage import LARGEST_BODY, MACHINE, RunpodStage
 from gpuwright import http_client
 from gpuwright.adapters.contract import Created, Deletion, NotAsked
 from gpuwright.adapters.runpod_pods import ENV_LABELS
-from gpuwright.model.capabilities import CreateKey
+from gpuwright.model.capabilities import CreateKey, PriceCeiling
 from gpuwright.model.conditions import Reason
-from gpuwright.model.errors import NeverSent, NotCommitted, NotExecuted, Rejected, Throttled, Unauthenticated, Unknown
+from gpuwright.model.errors import (
+    NeverSent,
+    NotCommitted,
+    NotExecuted,
+    Rejected,
+    Throttled,
+    TooDear,
+    Unauthenticated,
+    Unknown,
+)
 from gpuwright.model.machine import Absent, MachineState, Present
 from gpuwright.model.machine_endpoint import MachineEndpoint
 from gpuwright.model.machine_spec import MachineSpec
@@ -86,6 +95,7 @@ async def test_it_says_what_it_can_do(stage: RunpodStage) -> None:
     assert capabilities.create_key is CreateKey.NONE
     assert not capabilities.node_join
     assert not capabilities.spot
+    assert capabilities.price_ceiling is PriceCeiling.EVERY
     assert capabilities.power
     assert "its own host only" in capabilities.limits
 
@@ -229,6 +239,39 @@ class TestGpus:
             request = replace(a_request(owner), wishes=Wishes(machine(gpu={"type": "L4"})))
             await stage.adapter.create(request, opened)
         assert [call.operation.id for call in stage.runpod.calls].count("listGpuTypes") == 2
+
+
+class TestACeiling:
+    @pytest.mark.parametrize(
+        "spec",
+        [
+            pytest.param({"gpu": {"type": "H100"}}, id="by name"),
+            pytest.param({"instanceType": "NVIDIA H100 PCIe"}, id="by id"),
+            pytest.param({"instanceType": "NVIDIA L4", "gpu": {"type": "L4", "count": 7}}, id="several of a cheap one"),
+            pytest.param({"instanceType": "NVIDIA B9000"}, id="of no price that is told"),
+        ],
+    )
+    async def test_that_is_too_low_sends_no_create(self, stage: RunpodStage, spec: dict[str, Any]) -> None:
+        with pytest.raises(TooDear) as caught:
+            await stage.adapter.create(asking(**spec, maxPricePerHour="2.38"), opened)
+        assert caught.value.reason is Reason.PRICE_TOO_HIGH
+        assert (stage.calls(Verb.CREATE), stage.live()) == (0, [])
+
+    async def test_buys_what_it_allows_and_never_the_dearer_form_of_a_card(self, stage: RunpodStage) -> None:
+        for attempt in (1, 2):
+            request = asking(attempt, gpu={"type": "H100"}, maxPricePerHour="2.50")
+            await refused(stage, 400, "There are no instances currently available", request)
+        assert asked(stage) == ["NVIDIA H100 PCIe"] * 2
+
+    async def test_of_a_gpu_that_is_named_by_its_id_is_kept_too(self, stage: RunpodStage) -> None:
+        await stage.adapter.create(asking(instanceType="NVIDIA L4", maxPricePerHour="0.39"), opened)
+        assert asked(stage) == ["NVIDIA L4"]
+
+    async def test_cannot_be_kept_while_the_catalogue_cannot_be_read(self, stage: RunpodStage) -> None:
+        stage.fault("listGpuTypes", answer=problem(503, "sick"))
+        with pytest.raises(NotExecuted):
+            await stage.adapter.create(asking(instanceType="NVIDIA L4", maxPricePerHour="9"), opened)
+        assert stage.calls(Verb.CREATE) == 0
 
 
 class TestFourHundred:

@@ -1,13 +1,14 @@
 """Which GPUs a name means, and when a refusal that says nothing is believed."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from gpuwright.adapters.gpu_names import model_of
-from gpuwright.adapters.runpod_gpus import MAX_DOUBTS, Doubts, GpuType, Offer, candidates, types_in
+from gpuwright.adapters.runpod_gpus import MAX_DOUBTS, Doubts, GpuType, Offer, affordable, candidates, types_in
 from gpuwright.model.conditions import Reason
-from gpuwright.model.errors import Rejected
+from gpuwright.model.errors import Rejected, TooDear
 from gpuwright.model.machine_spec import Gpu
 from gpuwright.model.runpod_spec import Cloud
 from gpuwright_sandbox.runpod.catalogue import gpus
@@ -69,6 +70,40 @@ def test_what_cannot_be_had_is_told_with_what_to_write(name: str, count: int, cl
         meant(name, count, cloud)
     assert caught.value.message.startswith(words)
     assert caught.value.reason is Reason.REQUEST_REJECTED
+
+
+H100 = ("NVIDIA H100 PCIe", "NVIDIA H100 80GB HBM3")  # 2.39 and 2.69 in the secure cloud
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "count", "found"),
+    [
+        pytest.param("2.69", 1, H100, id="at the price of both"),
+        pytest.param("2.68", 1, H100[:1], id="below the price of one"),
+        pytest.param("4.78", 2, H100[:1], id="two cost twice as much"),
+    ],
+)
+def test_only_gpus_that_cost_no_more_than_asked_are_left(ceiling: str, count: int, found: tuple[str, ...]) -> None:
+    assert affordable(H100, count, Cloud.SECURE, Decimal(ceiling), TABLE) == found
+
+
+@pytest.mark.parametrize(
+    ("gpus", "cloud", "words"),
+    [
+        pytest.param(H100, Cloud.SECURE, "RunPod asks 2.39 USD an hour or more for 1 of NVIDIA H100", id="too dear"),
+        pytest.param(("NVIDIA H100 NVL",), Cloud.COMMUNITY, "RunPod asks 2.59 USD an hour or more", id="another cloud"),
+        pytest.param(H100[1:], Cloud.COMMUNITY, "RunPod tells no price for 1 of NVIDIA H100 80GB HBM3", id="not there"),
+        pytest.param(
+            ("made up",), Cloud.SECURE, "RunPod tells no price for 1 of made up in its cloud", id="unheard of"
+        ),
+    ],
+)
+def test_what_is_too_dear_is_told_with_the_least_that_it_costs(gpus: tuple[str, ...], cloud: Cloud, words: str) -> None:
+    with pytest.raises(TooDear) as caught:
+        affordable(gpus, 1, cloud, Decimal("1.98"), TABLE)
+    assert caught.value.message.startswith(words)
+    assert "maxPricePerHour" in caught.value.message
+    assert caught.value.reason is Reason.PRICE_TOO_HIGH
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"gpus": None}, {"gpus": [7, {}, {"id": 1, "name": "a"}]}])

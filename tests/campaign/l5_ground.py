@@ -23,7 +23,10 @@ from gpuwright_sandbox.gateway.process import GatewayProcess
 
 SHARED = "gateway"  # the provider of the instances whose own fields are changed
 LABELS = {"gpu": "true", "tier": "research"}  # of the namespace: the examples' cluster provider lets it in
-SIZES = [{"name": "large", "instanceType": "gpu.h100.1"}, {"name": "small", "cpu": "4", "memory": "16Gi"}]
+SIZES = [
+    {"name": "large", "instanceType": "gpu.h100.1", "pricePerHour": "2.10"},
+    {"name": "small", "cpu": "4", "memory": "16Gi"},
+]
 _EXAMPLE = {"namespace": "team-a", "token": "gateway-token", "spare": "spare-token"}
 
 

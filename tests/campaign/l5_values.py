@@ -112,6 +112,7 @@ INSTANCE: dict[str, Row] = {
     "spec.machine.ports[].name": to("other", bad=(Bad("Not a name", "must be a name of lower-case letters"),)),
     "spec.machine.ports[].port": to(2222),
     "spec.machine.ports[].protocol": to("UDP", "TCP"),
+    "spec.machine.maxPricePerHour": to("3.50", bad=(Bad("cheap", "must be a price as text"),)),
     "spec.machine.gateway": to({"metadata": {"orgId": "8"}}),
     "spec.machine.gateway.metadata": to({"orgId": "8"}, bad=(Bad({"": "8"}, "keys are 1 to 253"),)),
     "spec.machine.gateway.metadata{}": to("8"),

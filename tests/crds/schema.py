@@ -66,6 +66,7 @@ OTHER_PROVIDERS = (
     "spec.machine.runpod",
     "spec.placements",
     "spec.placements[]",
+    "spec.placementOrder",
 )
 
 
@@ -160,6 +161,7 @@ BASES = {
     "sized-0": example("sizes.yaml", "sized-0"),
     "shared-gateway": example("cluster-provider.yaml", "shared-gateway"),
     "trainer-anywhere": example("placements.yaml", "trainer-anywhere"),
+    "trainer-cheapest": example("cheapest.yaml", "trainer-cheapest"),
     "trainer-ec2": example("ec2-instance.yaml", "trainer-ec2"),
     "shared-ec2": example("ec2-cluster-provider.yaml", "shared-ec2"),
     "trainer-skypilot": example("skypilot-instance.yaml", "trainer-skypilot"),

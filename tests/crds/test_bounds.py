@@ -75,6 +75,8 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "spec.sizes[].memory": lambda length: "64Gi".rjust(length, "0"),
     "spec.sizes[].pricePerHour": lambda length: f".{'0' * 9}".rjust(length, "1"),
     "spec.bootstrap.sshAuthorizedKeys[]": lambda length: "ssh-ed25519 AAAA".ljust(length, "a"),
+    "spec.machine.maxPricePerHour": lambda length: f".{'0' * 9}".rjust(length, "1"),
+    "spec.placements[].maxPricePerHour": lambda length: f".{'0' * 9}".rjust(length, "1"),
     "spec.allowedNamespaces.selector.matchExpressions[].key": lambda length: "/".join(("a" * (length - 64), "b" * 63)),
 }
 """Texts of a given length where not just any will do."""

@@ -304,6 +304,8 @@ SIZE_NAME = "must be a name of lower-case letters, digits and '-', such as large
 SIZE_ALONE = (
     "size stands beside instanceType, gpu, cpu or memory, which it stands for: keep one way of saying what to buy"
 )
+CHEAPEST = "trainer-cheapest"
+PRICE = 'must be a price as text, such as "2.10"'
 TOGETHER = "cpu and memory stand together: write both, or neither"
 
 
@@ -323,6 +325,17 @@ CASES += (
         invalid("spec.machine", "", SIZE_ALONE),
     ),
     text("spec.machine.size", SIZED, "spec.machine.size", "h100-8", "Large size", SIZE_NAME),
+    text("spec.machine.maxPricePerHour", SIZED, "spec.machine.maxPricePerHour", "", "3 USD", PRICE),
+    text(
+        "spec.placements[].maxPricePerHour", CHEAPEST, "spec.placements.1.maxPricePerHour", "0.000000001", "-1", PRICE
+    ),
+    Case(
+        "spec",
+        FULL,
+        {},
+        {"spec.placementOrder": "Listed"},
+        invalid("spec.placementOrder", "", instance_spec.ORDER_OF_SEVERAL),
+    ),
     text("spec.sizes[].name", PROVIDER, "spec.sizes.0.name", "h100-8", "Large size", SIZE_NAME),
     Case(
         "spec.sizes[]",
@@ -342,8 +355,8 @@ CASES += (
     sized("cpu", "10k", 10001, f"must be between 1m and 10k, but 10001 was given: {CORES}"),
     sized("memory", "64G", "64GB", '"64GB" is no quantity: write for example 64Gi'),
     sized("memory", "64Mi", 64, f"must be between 64Mi and 64Ti, but 64 was given: {BYTES}"),
-    sized("pricePerHour", "2", "2,10", 'must be a price as text, such as "2.10"'),
-    sized("pricePerHour", "0.000000001", "-1", 'must be a price as text, such as "2.10"'),
+    sized("pricePerHour", "2", "2,10", PRICE),
+    sized("pricePerHour", "0.000000001", "-1", PRICE),
 )
 ANYWHERE = "trainer-anywhere"
 CASES += (
@@ -604,6 +617,10 @@ CHANGES = (
     final("spec.ec2.endpoint", EC2, {"spec.ec2.endpoint": MISSING}, provider_spec.ENDPOINT_IS_FINAL),
     final("spec.skypilot.endpoint", SKY, {"spec.skypilot.endpoint": "http://a"}, provider_spec.ENDPOINT_IS_FINAL),
     final("spec.machine.size", SIZED, {"spec.machine.size": "small"}, MACHINE),
+    final("spec.machine.maxPricePerHour", SIZED, {"spec.machine.maxPricePerHour": "3.01"}, MACHINE),
+    final("spec.machine.maxPricePerHour", SIZED, {"spec.machine.maxPricePerHour": MISSING}, MACHINE),
+    final("spec.machine.maxPricePerHour", TYPED, {"spec.machine.maxPricePerHour": "9"}, MACHINE, same=""),
+    final("spec.placements", CHEAPEST, {"spec.placements.1.maxPricePerHour": "9"}, instance_spec.PLACEMENTS_ARE_FINAL),
     final("spec.machine.skypilot", SKY_MACHINE, {"spec.machine.skypilot.cloud": "gcp"}, MACHINE),
     final("spec.machine.skypilot", TYPED, {"spec.machine.skypilot": {}}, MACHINE),
     final("spec.machine.ec2", EC2_MACHINE, {"spec.machine.ec2.keyName": "others"}, MACHINE),
@@ -653,6 +670,12 @@ def test_what_is_final_cannot_be_changed_added_or_removed(server: Server, case: 
 @pytest.mark.parametrize("case", CHANGES, ids=str)
 def test_what_is_final_may_be_written_in_another_way(server: Server, case: Change) -> None:
     assert server.replace(changed(BASES[case.base], case.good)).sentences == ()
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("order", ["Listed", MISSING])
+def test_the_order_of_placements_may_be_changed(server: Server, order: object) -> None:
+    assert server.replace(changed(BASES[CHEAPEST], {"spec.placementOrder": order})).sentences == ()
 
 
 @pytest.mark.cluster

@@ -35,6 +35,22 @@ def wait_known(world: World) -> None:
     world.wait_provider("Online", "True")
 
 
+def sells(world: World, price: str) -> None:
+    """Give the provider the size `large` at this price, and return once the operator knows it."""
+    world.change_provider(sizes=[{"name": "large", "gpu": {"type": "H100"}, "pricePerHour": price}])
+
+    def is_known() -> bool:
+        seen = world.provider()
+        return bool(seen["status"].get("observedGeneration") == seen["metadata"]["generation"])
+
+    wait_for(f"{world.name} sells at {price}", is_known)
+
+
+def large(limit: str | None = None) -> dict[str, Any]:
+    """Return what is bought by size, for at most `limit` an hour."""
+    return {"size": "large", "image": "registry.example/trainer:1", **({"maxPricePerHour": limit} if limit else {})}
+
+
 def made_at(world: World, uid: str) -> list[bool]:
     """Return of each machine that a gateway ever had of this owner whether it bills."""
     return [bool(machine["alive"]) for machine in world.gateway.machines() if machine["owner_uid"] == uid]
@@ -102,3 +118,55 @@ def test_two_objects_learn_from_one_answer(world: World, second: World) -> None:
     other.wait_ready()
     wait_for("both at the second", lambda: len(second.gateway.live_machines()) == 2)
     assert len(world.gateway.requests(call="create")) == 1
+
+
+def test_the_second_serves_where_the_first_is_too_dear_and_the_first_is_not_even_asked(
+    world: World, second: World
+) -> None:
+    sells(world, "3.50")
+    sells(second, "2.00")
+    made = world.create("too-dear", **two(world, second), machine=large("3.00"))
+    made.wait_ready()
+    status = made.status()
+    assert status["launch"]["placement"] == 1
+    assert [(entry["placement"], entry["reason"]) for entry in status["attempts"]] == [(0, "PriceTooHigh")]
+    assert "asks 3.50 USD an hour, and maxPricePerHour is 3.00" in status["attempts"][0]["message"]
+    assert (made_at(world, made.uid), made_at(second, made.uid)) == ([], [True])
+    assert world.gateway.requests(call="create") == []
+
+
+def test_what_is_too_dear_is_never_sent_and_is_bought_once_it_is_cheaper(world: World) -> None:
+    sells(world, "3.50")
+    made = world.create("ceiling", machine=large("3.00"))
+    reason = '--for=jsonpath={.status.conditions[?(@.type=="Launched")].reason}=PriceTooHigh'
+    place = ("-n", made.namespace, f"gwi/{made.name}", "--timeout=60s")
+    waited = world.stage.plane.kubectl("wait", *place, reason, kubeconfig=world.stage.admin)
+    assert waited.returncode == 0, waited.stderr
+    assert "asks 3.50 USD an hour, and maxPricePerHour is 3.00" in made.message("Launched")
+    assert (made.condition("Ready"), made.condition("Stalled")) == (("False", "PriceTooHigh"), ("False", "NotStalled"))
+    assert (made.launch(), world.gateway.requests(call="create")) == ({}, [])
+    sells(world, "2.90")
+    made.wait_ready()
+    assert len(world.gateway.requests(call="create")) == 1
+
+
+def test_a_price_that_nobody_tells_buys_nothing_under_a_ceiling_and_the_message_says_what_helps(world: World) -> None:
+    wait_known(world)
+    machine = {"gpu": {"type": "H100"}, "image": "registry.example/trainer:1", "maxPricePerHour": "99"}
+    made = world.create("unknown", machine=machine)
+    made.wait_condition("Launched", "False", "PriceTooHigh")
+    assert "pricePerHour in its spec.sizes, or leave maxPricePerHour out" in made.message("Launched")
+    made.delete()
+    made.wait_gone()
+    assert world.gateway.requests(call="create") == []
+
+
+def test_in_the_order_of_prices_the_cheapest_is_asked_first(world: World, second: World) -> None:
+    sells(world, "2.50")
+    sells(second, "2.10")
+    made = world.create("cheapest", **two(world, second), placementOrder="Price", machine=large())
+    made.wait_ready()
+    status = made.status()
+    assert (status["launch"]["placement"], status.get("attempts")) == (1, None)
+    assert (made_at(world, made.uid), made_at(second, made.uid)) == ([], [True])
+    assert world.gateway.requests(call="create") == []

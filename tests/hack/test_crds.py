@@ -26,6 +26,7 @@ OWN_WORDS = {
     "machine.state",
     "breaker.state",
     "capabilities.createKey",
+    "capabilities.priceCeiling",
 }
 """The places of status with an enum: words that the operator chooses, never a provider."""
 

@@ -90,6 +90,7 @@ SITUATIONS = [
             Reason.PROVIDER_DRAINING,
             Reason.PROVIDER_UNREACHABLE,
             Reason.CAPACITY_UNAVAILABLE,
+            Reason.PRICE_TOO_HIGH,
             Reason.QUOTA_EXCEEDED,
             Reason.THROTTLED,
             Reason.CRD_OUTDATED,
@@ -268,6 +269,7 @@ def test_accepted_is_true_otherwise() -> None:
             for reason in (
                 Reason.CAPACITY_UNAVAILABLE,
                 Reason.PLACEMENT_FAILED,
+                Reason.PRICE_TOO_HIGH,
                 Reason.QUOTA_EXCEEDED,
                 Reason.REQUEST_REJECTED,
                 Reason.CREDENTIALS_REJECTED,
@@ -283,7 +285,7 @@ def test_launched_says_what_became_of_the_create(launch: Any, expected: tuple[st
     assert conditions(seen, waiting(Reason.WORKING))["Launched"] == expected
 
 
-@pytest.mark.parametrize("reason", [Reason.PROVIDER_DRAINING, Reason.PROVIDER_UNREACHABLE])
+@pytest.mark.parametrize("reason", [Reason.PROVIDER_DRAINING, Reason.PRICE_TOO_HIGH, Reason.PROVIDER_UNREACHABLE])
 def test_launched_says_what_holds_the_first_create_back(reason: Reason) -> None:
     assert conditions(nothing_yet(), waiting(reason))["Launched"] == ("False", str(reason))
 

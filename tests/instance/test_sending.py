@@ -12,9 +12,10 @@ from tests.builders import (
 from tests.instance.stage import Stage
 from tests.kube.fake_api import an_instance
 
+from gpuwright.instance.rules.price import PRICE_PAUSE
 from gpuwright.kube.client import Conflict, NoAnswer
 from gpuwright.model.conditions import Reason
-from gpuwright.model.errors import NotCommitted, ProviderError, Rejected, Throttled, Unknown
+from gpuwright.model.errors import NotCommitted, ProviderError, Rejected, Throttled, TooDear, Unknown
 from gpuwright.model.names import FINALIZER_MACHINE
 from gpuwright.model.resources import INSTANCES
 
@@ -145,6 +146,7 @@ async def test_nothing_is_sent_once_the_window_is_closed(late: float, sent: bool
         pytest.param(Unknown("reset"), "Unknown", "OutcomeUnknown", id="a lost answer"),
         pytest.param(Unknown("409", conflict=True), "NotCommitted", "NameConflict", id="a conflict never tried before"),
         pytest.param(Throttled("429", 30), "NotExecuted", "Throttled", id="throttled"),
+        pytest.param(TooDear("3.50"), "NotExecuted", "PriceTooHigh", id="too dear"),
         pytest.param(Rejected("400", Reason.REQUEST_REJECTED), "NotExecuted", "RequestRejected", id="rejected"),
     ],
 )
@@ -175,6 +177,23 @@ async def test_throttled_waits_for_as_long_as_it_was_asked_to() -> None:
     stage.clock.advance(30)
     await stage.reconcile()
     assert stage.desk.calls == [f"create {N}", f"create {N}"]
+
+
+async def test_what_an_adapter_found_too_dear_is_asked_for_again_after_minutes_under_the_same_name() -> None:
+    stage = Stage()
+    stage.desk.answers.append(TooDear("RunPod asks 3.50 USD an hour or more"))
+    delay = await stage.reconcile()
+    assert delay is not None
+    assert delay >= PRICE_PAUSE / 2
+    assert stage.condition("Launched") == ("False", "PriceTooHigh")
+    assert stage.condition("Stalled") == ("False", "NotStalled")
+    stage.clock.advance(delay - 1)
+    await stage.reconcile()
+    assert stage.desk.calls == [f"create {N}"]
+    stage.clock.advance(1)
+    await stage.reconcile()
+    assert stage.desk.calls == [f"create {N}", f"create {N}"]
+    assert (stage.status["launch"]["outcome"], stage.status["replacements"]) == ("Committed", 0)
 
 
 async def test_a_name_that_is_taken_is_not_followed_by_the_next_one_at_once() -> None:

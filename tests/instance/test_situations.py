@@ -129,6 +129,7 @@ DONE = ("False", "False", CURRENT)
         pytest.param(
             failed(Reason.CAPACITY_UNAVAILABLE), "False", Reason.CAPACITY_UNAVAILABLE, WORKING, id="no capacity"
         ),
+        pytest.param(failed(Reason.PRICE_TOO_HIGH), "False", Reason.PRICE_TOO_HIGH, WORKING, id="too dear"),
         pytest.param(failed(Reason.QUOTA_EXCEEDED), "False", Reason.QUOTA_EXCEEDED, WORKING, id="no quota"),
         pytest.param(unknown(), "False", Reason.OUTCOME_UNKNOWN, WORKING, id="answer lost"),
         pytest.param(missing(), "False", Reason.LOST, WORKING, id="machine missing"),

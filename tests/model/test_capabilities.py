@@ -13,4 +13,5 @@ def test_capabilities_stand_in_status_without_their_limits() -> None:
         "nodeJoin": False,
         "userData": "CloudInit",
         "ports": False,
+        "priceCeiling": "None",
     }

@@ -8,7 +8,7 @@ from tests.builders import REF, REF_B, TWO_PLACEMENTS, a_spec
 from gpuwright.model.instance_spec import InstanceSpec
 from gpuwright.model.machine_spec import MachineSpec, Purchase
 from gpuwright.model.memory import ProviderRef
-from gpuwright.model.placement_spec import Offer, words_of
+from gpuwright.model.placement_spec import Offer, PlacementOrder, words_of
 
 COMMON = MachineSpec.model_validate(
     {"gpu": {"type": "H100", "count": 8}, "cpu": "8", "memory": "64Gi", "region": "us-east-1", "image": "trainer:1"}
@@ -50,6 +50,7 @@ def test_a_placement_without_words_of_its_own_buys_what_machine_says() -> None:
         pytest.param({"zone": "a"}, "zone", "a", id="zone"),
         pytest.param({"image": "ami-1"}, "image", "ami-1", id="image"),
         pytest.param({"purchase": "Spot"}, "purchase", Purchase.SPOT, id="purchase"),
+        pytest.param({"maxPricePerHour": "2.5"}, "max_price_per_hour", "2.5", id="maxPricePerHour"),
         pytest.param({"instanceType": "g5.xlarge"}, "instance_type", "g5.xlarge", id="instanceType"),
     ],
 )
@@ -79,6 +80,14 @@ def test_a_shape_of_its_own_stands_for_cpu_and_memory_too() -> None:
 def test_a_spec_names_exactly_one_provider_or_several(spec: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="exactly one of providerRef"):
         a_spec(**spec)
+
+
+def test_an_order_of_prices_stands_beside_placements_only() -> None:
+    assert a_spec(**TWO_PLACEMENTS).placement_order is None
+    assert a_spec(**TWO_PLACEMENTS, placementOrder="Price").placement_order is PlacementOrder.PRICE
+    for order in PlacementOrder:
+        with pytest.raises(ValueError, match="write placements, or leave placementOrder out"):
+            a_spec(placementOrder=order)
 
 
 @pytest.mark.parametrize("count", [0, 17])

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from gpuwright.model.api_base import sentences
 from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.provider_spec import ProviderSpec
-from gpuwright.model.size_spec import Size, UnknownSize, resolved, size_of
+from gpuwright.model.size_spec import Size, UnknownSize, price_before, resolved, size_of
 
 LARGE = {"name": "large", "instanceType": "gpu.h100.1", "cpu": "8", "memory": "64Gi", "gpu": {"type": "H100"}}
 GATEWAY = {"endpoint": "https://gateway.example", "credentialsSecretRef": {"name": "t", "key": "t"}}
@@ -96,6 +96,23 @@ class TestAMachineOfASize:
         ]
         known = size_of(asked, instance_type, sizes)
         assert (known.name if known else None) == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "price"),
+    [
+        pytest.param(machine(size="large"), "2.10", id="by its size"),
+        pytest.param(machine(instanceType="gpu.h100.1"), "2.10", id="by its type"),
+        pytest.param(machine(instanceType="gpu.h100.1", gpu={"type": "H100"}), "2.10", id="with the same GPUs"),
+        pytest.param(machine(instanceType="gpu.h100.1", gpu={"type": "H100", "count": 2}), None, id="with more GPUs"),
+        pytest.param(machine(size="large", purchase="Spot"), None, id="of a spot machine nobody tells it"),
+        pytest.param(machine(gpu={"type": "H100"}), None, id="by GPU alone"),
+        pytest.param(machine(size="free"), None, id="a size without one"),
+    ],
+)
+def test_a_price_is_known_before_a_machine_is_bought(asked: MachineSpec, price: str | None) -> None:
+    sizes = [size(), size(name="free", instanceType="", pricePerHour="")]
+    assert price_before(asked, sizes) == (Decimal(price) if price else None)
 
 
 @pytest.mark.parametrize("beside", [{"instanceType": "t"}, {"gpu": {"type": "H100"}}, {"cpu": "8", "memory": "8Gi"}])

@@ -219,6 +219,7 @@ class TestTheStatus:
                 "nodeJoin": True,
                 "userData": "CloudInit",
                 "ports": True,
+                "priceCeiling": "None",
             },
         }
 

@@ -26,7 +26,7 @@ from gpuwright.adapters.ec2_machines import TAG_NAME, instances_in, is_id, machi
 from gpuwright.adapters.ec2_request import check, image_wanted, parameters
 from gpuwright.adapters.ec2_wire import Refused, Unreadable
 from gpuwright.http_client import CallFailed, Interrupted, NotSent, Unasked
-from gpuwright.model.capabilities import Capabilities, CreateKey
+from gpuwright.model.capabilities import Capabilities, CreateKey, PriceCeiling
 from gpuwright.model.conditions import Reason
 from gpuwright.model.ec2_spec import Ec2Defaults, Ec2Spec
 from gpuwright.model.errors import Blind, EndpointRefused, NeverSent, Rejected, Unknown
@@ -61,6 +61,7 @@ class Ec2:
             spot=True,
             node_join=True,
             user_data="CloudInit",
+            price_ceiling=PriceCeiling.SPOT,
             limits=LIMITS,
         )
 

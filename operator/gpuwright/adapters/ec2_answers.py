@@ -26,9 +26,9 @@ NO_ROOM = frozenset(
         "InsufficientCapacity",
         "InsufficientHostCapacity",
         "InsufficientReservedInstanceCapacity",
-        "SpotMaxPriceTooLow",
     }
 )
+TOO_DEAR = frozenset({"SpotMaxPriceTooLow"})
 NO_QUOTA = frozenset(
     {
         "VcpuLimitExceeded",
@@ -69,6 +69,11 @@ UNAUTHENTICATED = frozenset(
     }
 )
 FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_NOTHING_MADE = {
+    **dict.fromkeys(NO_ROOM, Reason.CAPACITY_UNAVAILABLE),
+    **dict.fromkeys(NO_QUOTA, Reason.QUOTA_EXCEEDED),
+    **dict.fromkeys(TOO_DEAR, Reason.PRICE_TOO_HIGH),
+}
 WRONG_STATE = frozenset({"IncorrectInstanceState", "IncorrectState"})
 OTHER_PARAMETERS = "IdempotentParameterMismatch"
 TOKEN_TERMINATED = "IdempotentInstanceTerminated"  # noqa: S105 - an error code
@@ -96,10 +101,11 @@ def raise_for_create(refusal: Refusal, *, resent: bool, promises: bool) -> NoRet
     """
     _raise_if_throttled(refusal)
     words, code = refusal.words, refusal.code
-    if code in NO_ROOM | NO_QUOTA:
+    nothing_made = _NOTHING_MADE.get(code)
+    if nothing_made is not None:
         if not promises:
             raise Unknown(words)
-        raise NotCommitted(words, reason=Reason.CAPACITY_UNAVAILABLE if code in NO_ROOM else Reason.QUOTA_EXCEEDED)
+        raise NotCommitted(words, reason=nothing_made)
     if code == OTHER_PARAMETERS:
         # Speaks for a machine of this token, not against one. Where nothing of ours was sent before, the first answer
         # settles like any other that was lost; the second one tells that the token will not do.
@@ -135,10 +141,9 @@ def raise_for_power(refusal: Refusal) -> NoReturn:
     """Raise what a StartInstances or StopInstances that was not accepted means."""
     if refusal.code in WRONG_STATE:
         raise NotExecuted(refusal.words, Reason.WAITING)  # not possible in this state: look again
-    if refusal.code in NO_ROOM:
-        raise NotExecuted(refusal.words, Reason.CAPACITY_UNAVAILABLE)  # the machine is still there, switched off
-    if refusal.code in NO_QUOTA:
-        raise NotExecuted(refusal.words, Reason.QUOTA_EXCEEDED)
+    nothing_begun = _NOTHING_MADE.get(refusal.code)
+    if nothing_begun is not None:
+        raise NotExecuted(refusal.words, nothing_begun)  # the machine is still there, switched off
     raise_for_delete(refusal)
 
 

@@ -59,7 +59,7 @@ def parameters(request: MachineRequest, image: Image, instance_type: str, defaul
         "KeyName": own.key_name or defaults.key_name,
         "IamInstanceProfile": {"Name": profile} if profile else None,
         "Placement": {"AvailabilityZone": wanted.zone} if wanted.zone else None,
-        "InstanceMarketOptions": _SPOT if wanted.purchase is Purchase.SPOT else None,
+        "InstanceMarketOptions": _market(wanted),
         "BlockDeviceMappings": _disks(wanted, image),
         "MetadataOptions": {"HttpTokens": "required"},
         "UserData": user_data.decode() if user_data else None,  # boto3 writes it as base64
@@ -67,10 +67,14 @@ def parameters(request: MachineRequest, image: Image, instance_type: str, defaul
     return {name: value for name, value in found.items() if value not in (None, [])}
 
 
-_SPOT = {
-    "MarketType": "spot",
-    "SpotOptions": {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"},
-}
+def _market(wanted: MachineSpec) -> dict[str, Any] | None:
+    """EC2 keeps a ceiling of spot machines by itself, and ends one when its price rises above it."""
+    if wanted.purchase is not Purchase.SPOT:
+        return None
+    options = {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"}
+    if wanted.max_price_per_hour is not None:
+        options["MaxPrice"] = wanted.max_price_per_hour
+    return {"MarketType": "spot", "SpotOptions": options}
 
 
 def _tags(request: MachineRequest) -> list[dict[str, Any]]:

@@ -24,12 +24,12 @@ from gpuwright.adapters.runpod_answers import (
     raise_for_stop,
     refusal_of,
 )
-from gpuwright.adapters.runpod_gpus import Doubts, GpuType, candidates, types_in
+from gpuwright.adapters.runpod_gpus import Doubts, GpuType, affordable, candidates, types_in
 from gpuwright.adapters.runpod_pods import machine_of, of_cluster, pods_in, sighting_of, under
 from gpuwright.adapters.runpod_quota import Quota
-from gpuwright.adapters.runpod_request import check, create_body, own_of
+from gpuwright.adapters.runpod_request import check, count_of, create_body, own_of
 from gpuwright.http_client import Answer, CallFailed, HttpClient, Interrupted, NotSent, Unasked
-from gpuwright.model.capabilities import Capabilities, CreateKey
+from gpuwright.model.capabilities import Capabilities, CreateKey, PriceCeiling
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Blind, EndpointRefused, NeverSent, Rejected, Throttled, Unknown
 from gpuwright.model.machine import Machine, Sighting
@@ -72,6 +72,7 @@ class Runpod:
             node_join=False,
             user_data="None",
             ports=True,
+            price_ceiling=PriceCeiling.EVERY,
             limits=LIMITS,
         )
 
@@ -140,16 +141,22 @@ class Runpod:
             raise Throttled("RunPod's quota of calls is almost spent: the rest is kept for looks and terminates", wait)
 
     async def _candidates(self, request: MachineRequest, gate: Gate) -> tuple[str, ...]:
-        """Return the ids of the GPUs that will do, cheapest first."""
+        """Return the ids of the GPUs that will do, cheapest first, and none that is dearer than asked."""
         wanted = request.wishes.machine
-        if wanted.instance_type is not None or wanted.gpu is None:
-            return (wanted.instance_type or "",)
         cloud = own_of(wanted).cloud
+        found: tuple[str, ...] = (wanted.instance_type or "",)
+        if wanted.instance_type is None and wanted.gpu is not None:
+            found = candidates(wanted.gpu, cloud, await self._table(gate))
+        if wanted.ceiling is None:
+            return found
+        return affordable(found, count_of(wanted), cloud, wanted.ceiling, await self._table(gate))
+
+    async def _table(self, gate: Gate) -> tuple[GpuType, ...]:
         async with self._reading:
             if _now() >= self._types_until:
                 self._types = await self._catalogue(gate)
                 self._types_until = _now() + CATALOGUE_SECONDS
-        return candidates(wanted.gpu, cloud, self._types)
+            return self._types
 
     async def _catalogue(self, gate: Gate) -> tuple[GpuType, ...]:
         try:

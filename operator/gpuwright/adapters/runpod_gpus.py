@@ -8,7 +8,7 @@ from typing import Any
 
 from gpuwright.adapters.gpu_names import GpuModel, model_of
 from gpuwright.model.conditions import Reason
-from gpuwright.model.errors import Rejected
+from gpuwright.model.errors import Rejected, TooDear
 from gpuwright.model.machine_spec import Gpu
 from gpuwright.model.runpod_spec import Cloud
 
@@ -88,6 +88,27 @@ def candidates(wanted: Gpu, cloud: Cloud, table: Iterable[GpuType]) -> tuple[str
         (offer.price is None, offer.price or Decimal(0), found) for offer, found in sold if offer.most >= wanted.count
     ]
     return tuple(found for _unknown, _price, found in sorted(fitting))
+
+
+def affordable(
+    gpus: tuple[str, ...], count: int, cloud: Cloud, ceiling: Decimal, table: Iterable[GpuType]
+) -> tuple[str, ...]:
+    """Return those of the GPUs, given by their ids, of which `count` cost at most `ceiling` USD an hour; in the same
+    order.
+
+    Raises:
+        TooDear: none of them does, or RunPod tells no price.
+    """
+    told = {row.id: row.offers[cloud].price for row in table if cloud in row.offers}
+    prices = {gpu: price * count for gpu in gpus if (price := told.get(gpu)) is not None}
+    found = tuple(gpu for gpu in gpus if gpu in prices and prices[gpu] <= ceiling)
+    if found:
+        return found
+    words = f"{count} of {_list(gpus)} in its cloud {cloud}"
+    if not prices:
+        raise TooDear(f"RunPod tells no price for {words}, so maxPricePerHour {ceiling} cannot be kept: leave it out")
+    least = min(prices.values())
+    raise TooDear(f"RunPod asks {least} USD an hour or more for {words}, and maxPricePerHour is {ceiling}")
 
 
 class Doubts:

@@ -23,6 +23,11 @@ def own_of(wanted: MachineSpec) -> RunpodMachine:
     return wanted.runpod or RunpodMachine()
 
 
+def count_of(wanted: MachineSpec) -> int:
+    """Return how many GPUs a pod has."""
+    return wanted.gpu.count if wanted.gpu is not None else 1
+
+
 def check(wishes: Wishes) -> None:
     """Raise Rejected for a wish that RunPod cannot fulfil: what was asked for and not had would be paid for."""
     wanted = wishes.machine
@@ -63,14 +68,13 @@ def create_body(request: MachineRequest, gpu: str) -> dict[str, Any]:
     """Return the JSON body; what the spec leaves out is left out, because RunPod refuses what it does not know."""
     wanted = request.wishes.machine
     own = own_of(wanted)
-    count = wanted.gpu.count if wanted.gpu is not None else 1
     body = {
         "name": request.name,
         "image": wanted.image,
         "templateId": own.template_id,
         "gpu": {
             "id": gpu,
-            "count": count,
+            "count": count_of(wanted),
             **({"minCudaVersion": own.min_cuda_version} if own.min_cuda_version else {}),
         },
         "cloud": str(own.cloud).upper(),

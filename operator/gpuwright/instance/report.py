@@ -153,6 +153,7 @@ _LAUNCH_REASONS = frozenset(
     {
         Reason.CAPACITY_UNAVAILABLE,
         Reason.PLACEMENT_FAILED,
+        Reason.PRICE_TOO_HIGH,
         Reason.QUOTA_EXCEEDED,
         Reason.REQUEST_REJECTED,
         Reason.CREDENTIALS_REJECTED,

@@ -14,12 +14,22 @@ from gpuwright.instance.report import status_of
 from gpuwright.instance.rules.decide import decide
 from gpuwright.instance.rules.launch import retry_delay
 from gpuwright.instance.rules.placement import put_aside
+from gpuwright.instance.rules.price import price_pause
 from gpuwright.instance.writer import StatusWriter, same_send, takes_back_a_machine
 from gpuwright.kube.client import ApiError
 from gpuwright.kube.events import Recorder
 from gpuwright.model.clock import Clock
 from gpuwright.model.conditions import Reason, cut
-from gpuwright.model.errors import NeverSent, NotCommitted, NotExecuted, ProviderError, Rejected, Throttled, Unknown
+from gpuwright.model.errors import (
+    NeverSent,
+    NotCommitted,
+    NotExecuted,
+    ProviderError,
+    Rejected,
+    Throttled,
+    TooDear,
+    Unknown,
+)
 from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.memory import Memory, Outcome
 from gpuwright.model.names import FINALIZER_MACHINE
@@ -103,6 +113,8 @@ class Sending:
         match error:
             case Throttled():
                 self._note(seen, not_before=now + error.retry_after)
+            case TooDear():
+                self._note(seen, not_before=now + price_pause(seen))
             case Rejected() if error.reason is Reason.CREDENTIALS_REJECTED:
                 version = seen.provider.credentials_version if seen.provider else ""
                 later = now + REJECTED_AGAIN_SECONDS * (0.9 + seen.jitter / 5)

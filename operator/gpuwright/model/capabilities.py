@@ -13,6 +13,18 @@ class CreateKey(StrEnum):
     NONE = "None"
 
 
+class PriceCeiling(StrEnum):
+    """For which machines a provider, or its adapter, keeps machine.maxPricePerHour by itself."""
+
+    NONE = "None"
+    SPOT = "Spot"
+    EVERY = "Every"
+
+    def keeps(self, *, spot: bool) -> bool:
+        """Return whether it is kept for such a machine."""
+        return self is PriceCeiling.EVERY or (spot and self is PriceCeiling.SPOT)
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """Facts about a provider that people and decisions may rely on."""
@@ -25,6 +37,7 @@ class Capabilities:
     user_data: str
     limits: str = ""  # how far the promise "one machine, and nothing left" goes here, in words; empty = all the way
     ports: bool = False  # whether ports that a machine asks for are opened; else security groups or their kin decide
+    price_ceiling: PriceCeiling = PriceCeiling.NONE
 
     def body(self) -> dict[str, Any]:
         """Return the capabilities as they stand in status."""
@@ -36,4 +49,5 @@ class Capabilities:
             "nodeJoin": self.node_join,
             "userData": self.user_data,
             "ports": self.ports,
+            "priceCeiling": str(self.price_ceiling),
         }

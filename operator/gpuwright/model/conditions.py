@@ -51,6 +51,7 @@ class Reason(StrEnum):
     OUTCOME_UNKNOWN = "OutcomeUnknown"
     CAPACITY_UNAVAILABLE = "CapacityUnavailable"
     PLACEMENT_FAILED = "PlacementFailed"
+    PRICE_TOO_HIGH = "PriceTooHigh"
     QUOTA_EXCEEDED = "QuotaExceeded"
     REQUEST_REJECTED = "RequestRejected"
     CREDENTIALS_REJECTED = "CredentialsRejected"

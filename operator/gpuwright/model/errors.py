@@ -6,6 +6,7 @@ ProviderError
 └─ NotExecuted    nothing happened at all: same name again
    ├─ NeverSent   once the provider answers
    ├─ Throttled   after retry_after
+   ├─ TooDear     after a long wait: prices change
    └─ Rejected    after a person changed something
 
 Blind stands apart: a read that was not answered in full. It proves nothing, and is never "empty".
@@ -64,6 +65,13 @@ class Throttled(NotExecuted):
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message, Reason.THROTTLED)
         self.retry_after = retry_after
+
+
+class TooDear(NotExecuted):
+    """It costs more than spec.machine.maxPricePerHour allows, or nobody says what it costs; nothing was sent."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Reason.PRICE_TOO_HIGH)
 
 
 class Rejected(NotExecuted):

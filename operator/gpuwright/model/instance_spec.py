@@ -21,7 +21,7 @@ from gpuwright.model.api_base import (
 )
 from gpuwright.model.bootstrap_spec import Bootstrap
 from gpuwright.model.machine_spec import MachineSpec
-from gpuwright.model.placement_spec import MAX_PLACEMENTS, Offer, Placement, ProviderKind, offer_of
+from gpuwright.model.placement_spec import MAX_PLACEMENTS, Offer, Placement, PlacementOrder, ProviderKind, offer_of
 
 PROVIDER_IS_FINAL = (
     "where the machine lives cannot be changed, because a machine may already be there: "
@@ -36,6 +36,7 @@ PLACEMENTS_ARE_FINAL = (
     "are there, or delete this ComputeInstance and create another"
 )
 ONE_OR_SEVERAL = "give exactly one of providerRef (one provider) and placements (several, tried in order)"
+ORDER_OF_SEVERAL = "placementOrder stands beside placements only: write placements, or leave placementOrder out"
 TAGS_ARE_FINAL = (
     "tags are put on the machine at birth and cannot be changed, added or removed: "
     "delete this ComputeInstance and create another"
@@ -128,6 +129,12 @@ class InstanceSpec(ApiModel):
             RULES: [Rule(ONLY_ADDED, PLACEMENTS_ARE_FINAL, forbids=True).as_schema()],
         },
     )
+    placement_order: PlacementOrder | None = Field(
+        None,
+        description="Listed asks the placements as they stand; Price asks those first of which the sizes of their "
+        "providers say the price, the cheapest first, and then the others as they stand. A change counts from the next "
+        "decision on. Default: Listed.",
+    )
     machine: MachineSpec = Field(
         description="Such as {gpu: {type: H100, count: 8}}. What to buy; it cannot be changed. Required."
     )
@@ -190,6 +197,10 @@ class InstanceSpec(ApiModel):
     @rule("has(self.providerRef) != has(self.placements)", ONE_OR_SEVERAL)
     def _names_one_provider_or_several(self) -> bool:
         return (self.provider_ref is None) != (self.placements is None)
+
+    @rule("!has(self.placementOrder) || has(self.placements)", ORDER_OF_SEVERAL, "placementOrder")
+    def _orders_only_what_is_several(self) -> bool:
+        return self.placement_order is None or self.placements is not None
 
     @cached_property
     def offers(self) -> tuple[Offer, ...]:

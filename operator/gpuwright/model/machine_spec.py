@@ -20,6 +20,7 @@ from gpuwright.model.api_base import (
 )
 from gpuwright.model.ec2_spec import Ec2Machine
 from gpuwright.model.port_spec import Ports
+from gpuwright.model.price import MAX_PRICE, PRICE, price_of
 from gpuwright.model.quantity import QuantityBetween
 from gpuwright.model.runpod_spec import RunpodMachine
 from gpuwright.model.skypilot_spec import SkyPilotMachine
@@ -50,6 +51,15 @@ Cores = Annotated[
 ]
 Memory = Annotated[
     Annotated[Decimal, QuantityBetween("64Mi", "64Ti", "64Gi", "a plain number is bytes, so write 64Gi and not 64")]
+    | None,
+    EMPTY_IS_ABSENT,
+]
+Price = Annotated[
+    Annotated[
+        str,
+        StringConstraints(max_length=MAX_PRICE),
+        must_match(f"({PRICE})?", 'must be a price as text, such as "2.10"'),
+    ]
     | None,
     EMPTY_IS_ABSENT,
 ]
@@ -173,6 +183,13 @@ class MachineSpec(ApiModel):
         "Default: none.",
         json_schema_extra={**crd(list_type="map", map_keys=["name"]), **final_value("ports", MACHINE_IS_FINAL)},
     )
+    max_price_per_hour: Price = Field(
+        None,
+        description='Such as "3.00". The most that a running machine may cost an hour, in US dollars, without what is '
+        "billed beside it, such as disks and traffic. What is dearer is not bought, nor is what nobody tells the price "
+        "of before it is bought: see pricePerHour in the provider's sizes. Default: no limit.",
+        json_schema_extra=final_text("maxPricePerHour", MACHINE_IS_FINAL),
+    )
     gateway: GatewayMachine | None = Field(
         None,
         description='Such as {metadata: {orgId: "7"}}. What only a provider of type Gateway understands. '
@@ -196,6 +213,11 @@ class MachineSpec(ApiModel):
         "Default: none.",
         json_schema_extra=final_value("runpod", MACHINE_IS_FINAL),
     )
+
+    @property
+    def ceiling(self) -> Decimal | None:
+        """Return the most that it may cost an hour, in US dollars; None where there is no limit."""
+        return price_of(self.max_price_per_hour or "")
 
     @rule(
         f"has(self.gpu) || {given('instanceType')} || {given('size')} || {given('cpu')} || {given('memory')}",

@@ -9,7 +9,7 @@ from pydantic import Field
 from gpuwright.model import memory
 from gpuwright.model.api_base import ApiModel, ObjectName
 from gpuwright.model.ec2_spec import Ec2Machine
-from gpuwright.model.machine_spec import Disk, GatewayMachine, Image, ListedGpu, MachineSpec, Purchase, Word
+from gpuwright.model.machine_spec import Disk, GatewayMachine, Image, ListedGpu, MachineSpec, Price, Purchase, Word
 from gpuwright.model.quantity import cpu_cores, memory_gib_ceil
 
 MAX_PLACEMENTS = 16
@@ -20,6 +20,13 @@ class ProviderKind(StrEnum):
 
     COMPUTE_PROVIDER = "ComputeProvider"
     CLUSTER_COMPUTE_PROVIDER = "ClusterComputeProvider"
+
+
+class PlacementOrder(StrEnum):
+    """In which order placements are asked."""
+
+    LISTED = "Listed"
+    PRICE = "Price"
 
 
 class PlacementProviderRef(ApiModel):
@@ -64,6 +71,11 @@ class Placement(ApiModel):
         None,
         description="OnDemand is kept until it is deleted; Spot is cheaper and can be taken away by the provider at "
         "any moment. Default: machine's.",
+    )
+    max_price_per_hour: Price = Field(
+        None,
+        description='Such as "3.00". The most that a running machine may cost an hour here, in US dollars. '
+        "Default: machine's.",
     )
     gateway: GatewayMachine | None = Field(
         None,

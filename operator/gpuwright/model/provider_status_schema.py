@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gpuwright.model.api_base import crd
-from gpuwright.model.capabilities import CreateKey
+from gpuwright.model.capabilities import CreateKey, PriceCeiling
 from gpuwright.model.status_schema import Condition, StatusModel
 
 MAX_ORPHANS = 20
@@ -45,6 +45,10 @@ class CapabilitiesStatus(StatusModel):
     node_join: bool = Field(description="Whether its machines can join this cluster as Nodes.")
     user_data: str = Field(description="Such as CloudInit. What becomes of user data.")
     ports: bool = Field(description="Whether it opens the ports that a machine asks for, or is asked to.")
+    price_ceiling: PriceCeiling = Field(
+        description="For which machines it keeps machine.maxPricePerHour by itself: None, Spot or Every. For others "
+        "the price in spec.sizes decides."
+    )
 
 
 class InstanceCounts(StatusModel):

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from gpuwright.model.api_base import EMPTY_IS_ABSENT, ApiModel, given, must_match, rule
-from gpuwright.model.machine_spec import Cores, ListedGpu, MachineSpec, Memory, SizeName, Word
-from gpuwright.model.price import MAX_PRICE, PRICE, price_of
+from gpuwright.model.api_base import ApiModel, given, rule
+from gpuwright.model.machine_spec import Cores, ListedGpu, MachineSpec, Memory, Price, Purchase, SizeName, Word
+from gpuwright.model.price import price_of
 
 MAX_SIZES = 64
 
@@ -31,18 +30,11 @@ class Size(ApiModel):
     gpu: ListedGpu | None = Field(
         None, description="Such as {type: H100, count: 1}. Which GPUs the machine has. Default: none."
     )
-    price_per_hour: Annotated[
-        Annotated[
-            str,
-            StringConstraints(max_length=MAX_PRICE),
-            must_match(f"({PRICE})?", 'must be a price as text, such as "2.10"'),
-        ]
-        | None,
-        EMPTY_IS_ABSENT,
-    ] = Field(
+    price_per_hour: Price = Field(
         None,
         description='Such as "2.10". What a running on-demand machine of this size costs an hour, in US dollars; used '
-        "where the provider tells no price of its own. Default: not known.",
+        "where the provider tells no price of its own, for machine.maxPricePerHour and for placementOrder Price. "
+        "Default: not known.",
     )
 
     @rule(
@@ -93,3 +85,14 @@ def size_of(machine: MachineSpec, instance_type: str, sizes: Iterable[Size]) -> 
         return next((size for size in sizes if size.name == machine.size), None)
     same = [size for size in sizes if size.instance_type and size.instance_type == instance_type]
     return same[0] if len(same) == 1 else None
+
+
+def price_before(machine: MachineSpec, sizes: Iterable[Size]) -> Decimal | None:
+    """Return what an hour of a machine costs that is not bought yet, as the provider's owner says it; None where nobody
+    says it: of a spot machine, or where other GPUs than the size's are asked for.
+    """
+    size = size_of(machine, machine.instance_type or "", sizes)
+    if size is None or machine.purchase is Purchase.SPOT:
+        return None
+    told = size.gpu.gpu if size.gpu is not None else None
+    return size.price if machine.gpu is None or machine.gpu == told else None

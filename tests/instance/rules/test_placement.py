@@ -6,14 +6,17 @@ from typing import Any
 import pytest
 from tests.builders import (
     NOW,
+    OWNER,
     PLACE_B,
     REF,
     REF_B,
     TWO_PLACEMENTS,
     WISHES,
+    N,
     a_hindrance,
     a_launch,
     a_memory,
+    a_provider_spec,
     a_provider_view,
     a_residue,
     a_snapshot,
@@ -24,8 +27,9 @@ from tests.builders import (
     waiting_for,
 )
 
-from gpuwright.instance.actions import Wait
+from gpuwright.instance.actions import Record, Wait
 from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules.decide import decide
 from gpuwright.instance.rules.launch import intent_at
 from gpuwright.instance.rules.placement import (
     FIRST_PAUSE,
@@ -37,10 +41,11 @@ from gpuwright.instance.rules.placement import (
     next_target,
     put_aside,
 )
+from gpuwright.instance.rules.price import PRICE_PAUSE
 from gpuwright.instance.rules.records import next_intent
 from gpuwright.instance.witness import Aside
 from gpuwright.model.conditions import Reason
-from gpuwright.model.errors import NeverSent, NotCommitted, ProviderError, Rejected, Throttled, Unknown
+from gpuwright.model.errors import NeverSent, NotCommitted, ProviderError, Rejected, Throttled, TooDear, Unknown
 from gpuwright.model.memory import Launch, Memory, Outcome
 from gpuwright.model.names import token
 from gpuwright.model.placement_spec import words_of
@@ -136,7 +141,14 @@ class TestTheNextIsAskedInstead:
         assert chosen(of_two(view)) == 1
 
     @pytest.mark.parametrize(
-        "reason", [Reason.CAPACITY_UNAVAILABLE, Reason.REQUEST_REJECTED, Reason.QUOTA_EXCEEDED, Reason.PLACEMENT_FAILED]
+        "reason",
+        [
+            Reason.CAPACITY_UNAVAILABLE,
+            Reason.PRICE_TOO_HIGH,
+            Reason.REQUEST_REJECTED,
+            Reason.QUOTA_EXCEEDED,
+            Reason.PLACEMENT_FAILED,
+        ],
     )
     def test_of_one_that_was_put_aside(self, reason: Reason) -> None:
         launch = not_made()
@@ -232,11 +244,117 @@ class TestWhereNoneGivesAnything:
         assert chosen(changed) == 0
 
 
+def selling(view: ProviderView, price: str) -> ProviderView:
+    """Return the provider with `large` at this price."""
+    sizes = [{"name": "large", "instanceType": f"{view.ref.name}-large", "pricePerHour": price}]
+    return replace(view, spec=a_provider_spec(sizes=sizes))
+
+
+def by_size(one: str, other: str, *, limit: str = "", own: str = "", order: str = "Listed") -> Observation:
+    """Return what a decision sees of an object that asks both providers for `large`, at these prices.
+
+    `limit`: the ceiling of the machine, `own`: that of the second placement.
+    """
+    second = {"providerRef": {"name": REF_B.name}, "maxPricePerHour": own}
+    machine = {"size": "large", "maxPricePerHour": limit}
+    places = [{"providerRef": {"name": REF.name}}, second]
+    spec = a_spec(providerRef=None, placements=places, machine=machine, placementOrder=order)
+    seen = of_two(selling(first(), one), selling(SECOND, other), wishes=replace(WISHES, machine=spec.machine))
+    return replace(seen, instance=replace(seen.instance, spec=spec))
+
+
+class TestTheCeiling:
+    def test_passes_over_what_is_dearer_and_says_so(self) -> None:
+        seen = by_size("3.50", "2.00", limit="3.00")
+        target = next_target(seen)
+        assert isinstance(target, Target)
+        memory = intent_at(seen, target, capacity_waited=0)
+        (entry,) = memory.attempts
+        assert (entry["placement"], entry["outcome"], entry["reason"]) == (0, "NotExecuted", "PriceTooHigh")
+        assert entry["message"] == "gateway asks 3.50 USD an hour, and maxPricePerHour is 3.00"
+        assert memory.launch is not None
+        assert (memory.launch.placement, memory.launch.name) == (1, N)
+
+    @pytest.mark.parametrize(
+        ("limit", "own", "placement"),
+        [
+            pytest.param("1.00", "2.00", 1, id="a higher one of its own"),
+            pytest.param("3.00", "1.99", 0, id="a lower one of its own"),
+            pytest.param("", "2.00", 0, id="none but its own"),
+        ],
+    )
+    def test_of_a_placement_wins_over_the_machines(self, limit: str, own: str, placement: int) -> None:
+        assert chosen(by_size("2.50", "2.00", limit=limit, own=own)) == placement
+
+    def test_passes_over_a_price_that_nobody_tells(self) -> None:
+        assert chosen(by_size("", "2.00", limit="3.00")) == 1
+
+    def test_that_is_too_low_for_all_is_waited_for_and_stalls_nothing(self) -> None:
+        wait = held(by_size("3.50", "3.01", limit="3.00"))
+        assert (wait.reason, wait.seconds, wait.stalled) == (Reason.PRICE_TOO_HIGH, PRICE_PAUSE, False)
+        assert "0 (gateway): gateway asks 3.50" in wait.message
+        assert "1 (second): second asks 3.01" in wait.message
+
+
+class TestTheOrderOfPrices:
+    @pytest.mark.parametrize(
+        ("one", "other", "placement"),
+        [
+            pytest.param("2.50", "2.00", 1, id="the second is cheaper"),
+            pytest.param("2.00", "2.50", 0, id="the first is cheaper"),
+            pytest.param("9.00", "10.00", 0, id="as numbers and not as texts"),
+            pytest.param("2.0", "2.00", 0, id="equal: as they are listed"),
+            pytest.param("", "99", 1, id="a known price comes before an unknown one"),
+            pytest.param("", "", 0, id="none is known: as they are listed"),
+        ],
+    )
+    def test_asks_the_cheapest_first(self, one: str, other: str, placement: int) -> None:
+        assert chosen(by_size(one, other, order="Price")) == placement
+
+    def test_is_not_asked_for_by_itself(self) -> None:
+        assert chosen(by_size("2.50", "2.00")) == 0
+
+    def test_names_a_placement_by_its_position_in_the_list(self) -> None:
+        seen = by_size("2.50", "2.00", order="Price")
+        target = next_target(seen)
+        assert isinstance(target, Target)
+        launch = intent_at(seen, target, capacity_waited=0).launch
+        assert launch is not None
+        assert (launch.placement, launch.provider, launch.token) == (1, REF_B, token(OWNER, 1, 1, 1))
+
+    def test_goes_on_to_the_next_dearer_one(self) -> None:
+        seen = by_size("2.50", "2.00", order="Price")
+        aside = replace(seen.witness, aside={1: an_aside()})
+        assert chosen(replace(seen, witness=aside)) == 0
+
+    def test_does_not_ask_one_that_had_no_room_lately(self) -> None:
+        seen = by_size("2.50", "2.00", order="Price")
+        cheap = replace(seen.providers[REF_B], no_room={"second-large, OnDemand": NOW + 1})
+        assert chosen(replace(seen, providers={**seen.providers, REF_B: cheap})) == 0
+
+    def test_never_leaves_what_is_unsettled(self) -> None:
+        seen = by_size("2.50", "2.00", order="Price")
+        launch = a_launch(outcome=Outcome.UNKNOWN)
+        unsettled = replace(seen, instance=replace(seen.instance, memory=a_memory(launch)), witness=a_witness(launch))
+        action = decide(unsettled)
+        assert not isinstance(action, Record) or (action.memory.launch or launch).placement == 0
+
+    @pytest.mark.parametrize(
+        ("ago", "waits"),
+        [pytest.param(1, True, id="just applied"), pytest.param(MISSING_PATIENCE, False, id="long ago")],
+    )
+    def test_waits_for_a_provider_that_may_turn_out_to_be_the_cheapest(self, ago: float, waits: bool) -> None:
+        seen = by_size("2.50", "2.00", order="Price")
+        one_only = replace(seen, providers={REF: seen.providers[REF]}, witness=a_witness(first_seen=NOW - ago))
+        assert isinstance(next_target(one_only), Wait) is waits
+        assert waits or chosen(one_only) == 0
+
+
 class TestPutAside:
     def after(self, launch: Launch, error: ProviderError, **witness: Any) -> dict[int, Aside]:
         return put_aside(of_two(first(), launch=launch, witness=a_witness(launch, **witness)), launch, error, NOW)
 
-    @pytest.mark.parametrize("reason", [Reason.CAPACITY_UNAVAILABLE, Reason.QUOTA_EXCEEDED])
+    @pytest.mark.parametrize("reason", [Reason.CAPACITY_UNAVAILABLE, Reason.PRICE_TOO_HIGH, Reason.QUOTA_EXCEEDED])
     def test_at_once_where_asking_again_changes_nothing(self, reason: Reason) -> None:
         aside = self.after(not_made(reason), NotCommitted("503", reason=reason))[0]
         assert (aside.reason, aside.times) == (reason, 1)
@@ -266,6 +384,12 @@ class TestPutAside:
     def test_where_it_is_throttled_for_long(self, seconds: float, put: bool) -> None:
         launch = not_made(Reason.THROTTLED, outcome=Outcome.NOT_EXECUTED)
         assert bool(self.after(launch, Throttled("429", seconds))) is put
+
+    def test_for_minutes_where_the_adapter_found_it_too_dear(self) -> None:
+        launch = not_made(Reason.PRICE_TOO_HIGH, outcome=Outcome.NOT_EXECUTED)
+        aside = self.after(launch, TooDear("3.50"))[0]
+        assert aside.reason is Reason.PRICE_TOO_HIGH
+        assert NOW + PRICE_PAUSE / 2 <= aside.until <= NOW + PRICE_PAUSE
 
     def test_for_good_where_the_request_is_refused(self) -> None:
         launch = not_made(Reason.REQUEST_REJECTED, outcome=Outcome.NOT_EXECUTED)

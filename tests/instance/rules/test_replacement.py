@@ -13,6 +13,7 @@ from tests.builders import (
     a_launch,
     a_machine,
     a_memory,
+    a_provider_spec,
     a_provider_view,
     a_residue,
     a_sight,
@@ -43,6 +44,10 @@ from gpuwright.model.machine import Machine, MachineState
 from gpuwright.model.memory import EndingReason, Outcome
 from gpuwright.model.provider_view import Room
 
+TOO_DEAR = {
+    "spec": {"machine": {"instanceType": "t", "maxPricePerHour": "1.99"}},
+    "view": {"spec": a_provider_spec(sizes=[{"name": "a", "instanceType": "t", "pricePerHour": "2.00"}])},
+}
 GONE = {**a_machine().recorded(), "state": "Gone"}
 
 
@@ -258,6 +263,7 @@ def test_the_next_machine_waits_until_every_name_of_this_incarnation_is_proven_a
         pytest.param(
             {"view": {"room": Room(free=False, reason=Reason.LIMIT_REACHED)}}, Reason.LIMIT_REACHED, id="room"
         ),
+        pytest.param(TOO_DEAR, Reason.PRICE_TOO_HIGH, id="dearer than asked by now"),
         pytest.param({"observation": {"wishes": waiting_for()}}, Reason.SECRET_NOT_FOUND, id="a Secret is missing"),
     ],
 )

@@ -387,6 +387,13 @@ class TestSendAgainWhatWasNeverMade:
         action = send_again_what_was_never_made(lost(trail=self.proof, provider=view))
         assert action == Wait(Reason.PROVIDER_UNREACHABLE, "it does not answer", seconds=60)
 
+    def test_waits_while_it_costs_more_than_asked(self) -> None:
+        seen = lost(trail=self.proof)
+        limited = a_spec(machine={"gpu": {"type": "H100"}, "maxPricePerHour": "3"})
+        action = send_again_what_was_never_made(replace(seen, instance=replace(seen.instance, spec=limited)))
+        assert isinstance(action, Wait)
+        assert (action.reason, action.stalled) == (Reason.PRICE_TOO_HIGH, False)
+
     def test_waits_for_a_missing_secret(self) -> None:
         seen = replace(lost(trail=self.proof), wishes=waiting_for())
         assert send_again_what_was_never_made(seen) == Wait(Reason.SECRET_NOT_FOUND, "no Secret", seconds=30)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gpuwright.instance.actions import Action, AddFinalizer, Record, Wait
 from gpuwright.instance.observation import Observation, Unmet
+from gpuwright.instance.rules.price import too_dear
 from gpuwright.model.conditions import Reason
 from gpuwright.model.memory import Launch, Outcome, ProviderRef
 from gpuwright.model.provider_view import ProviderView
@@ -94,13 +95,18 @@ def stall_when_place_changed(seen: Observation) -> Action | None:
 
 
 def held_back(seen: Observation, provider: ProviderView) -> Wait | None:
-    """Return why a create that is due may not be begun now: a Secret, the provider's state, its limits; or None."""
+    """Return why a create that is due may not be begun now: a Secret, the provider's state, the price, limits; or
+    None.
+    """
     if isinstance(seen.wishes, Unmet):
         return Wait(Reason.SECRET_NOT_FOUND, seen.wishes.message, seconds=30)
     hindrance = provider.hindrance
     if hindrance is not None:
         brief = hindrance.reason is Reason.WAITING
         return Wait(hindrance.reason, hindrance.message, seconds=60, stalled=hindrance.stalls, brief=brief)
+    dear = too_dear(seen, seen.placement, provider)
+    if dear is not None:
+        return dear
     room = provider.room
     if not room.free or seen.wishes is None:
         brief = room.reason is not Reason.LIMIT_REACHED

@@ -7,6 +7,7 @@ from gpuwright.instance.observation import Observation, Unmet
 from gpuwright.instance.rules.admission import missing_provider
 from gpuwright.instance.rules.evidence import owned
 from gpuwright.instance.rules.placement import Target, next_target
+from gpuwright.instance.rules.price import too_dear
 from gpuwright.instance.rules.records import adopted_launch, first_launch, next_intent, with_passed
 from gpuwright.instance.rules.residue import drop_proven_residue, look_for_residue
 from gpuwright.model.conditions import Reason
@@ -253,16 +254,16 @@ def retry_delay(seen: Observation, launch: Launch) -> float:
 
 
 def wait_when_nothing_may_be_created(seen: Observation) -> Action | None:
-    """Draining, offline, refused credentials, not protected yet: no attempt is counted. Of several placements: when
-    this is so of all.
+    """Draining, offline, refused credentials, not protected yet, too dear: no attempt is counted. Of several
+    placements: when this is so of all.
     """
     provider = seen.provider
     if seen.several and _may_launch(seen):
         target = next_target(seen)
         return target if isinstance(target, Wait) else None
-    if provider is None or not _may_launch(seen) or provider.hindrance is None:
+    if provider is None or not _may_launch(seen):
         return None
-    return _hindered(provider)
+    return _hindered(provider) if provider.hindrance is not None else too_dear(seen, seen.placement, provider)
 
 
 def _hindered(provider: ProviderView) -> Wait:

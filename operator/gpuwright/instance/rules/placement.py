@@ -1,19 +1,23 @@
-"""Which of several placements is asked next: the first in order at which nothing stands in the way.
+"""Which of several placements is asked next: the first in order at which nothing stands in the way. The order is the
+list's own or that of prices; the position on record is always that in the list.
 
 A placement is left only when nothing of it is unsettled: an Unknown is never left, however long its provider is away
 (docs/protocol.md, "Placements"). What was promised to have made nothing is looked for at its own place until that is
 proven.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from gpuwright.instance.actions import Wait
 from gpuwright.instance.observation import Observation, Unmet
+from gpuwright.instance.rules.price import price_at, price_pause, too_dear
 from gpuwright.instance.witness import Aside
 from gpuwright.model.conditions import Reason
-from gpuwright.model.errors import ProviderError, Rejected, Throttled
+from gpuwright.model.errors import ProviderError, Rejected, Throttled, TooDear
 from gpuwright.model.memory import Launch, Outcome
-from gpuwright.model.placement_spec import Offer, words_of
+from gpuwright.model.placement_spec import Offer, PlacementOrder, words_of
 from gpuwright.model.provider_view import ProviderView
 from gpuwright.model.request import Wishes
 
@@ -25,7 +29,7 @@ REJECTED_PAUSE = 600.0
 FOR_GOOD = 1e12  # until a person asks for a new try
 LOOK_AGAIN = 60.0
 
-SPENT = frozenset({Reason.CAPACITY_UNAVAILABLE, Reason.QUOTA_EXCEEDED})
+SPENT = frozenset({Reason.CAPACITY_UNAVAILABLE, Reason.PRICE_TOO_HIGH, Reason.QUOTA_EXCEEDED})
 """What a provider says of an offer that asking again at once does not change."""
 
 NEEDS_A_PERSON = frozenset({Reason.REQUEST_REJECTED, Reason.NAME_CONFLICT})
@@ -56,7 +60,7 @@ class Target:
 def next_target(seen: Observation) -> Target | Wait:
     """Return the placement to ask now, or why none is asked and for how long."""
     passed: list[Held] = []
-    for placement, offer in enumerate(seen.spec.offers):
+    for placement, offer in _in_order(seen):
         held = _held(seen, placement, offer)
         if held is None:
             return _target(seen, placement, seen.providers[offer.ref], tuple(passed))
@@ -64,6 +68,25 @@ def next_target(seen: Observation) -> Target | Wait:
             return held.wait
         passed.append(held)
     return _until_one_is_free(passed)
+
+
+def _in_order(seen: Observation) -> Iterable[tuple[int, Offer]]:
+    """Return the placements in the order in which they are asked, each with its position in the list."""
+    listed = tuple(enumerate(seen.spec.offers))
+    if seen.spec.placement_order is not PlacementOrder.PRICE:
+        return listed
+    return sorted(listed, key=lambda one: _rank(seen, *one))  # stable: the list decides between equal ones
+
+
+def _rank(seen: Observation, placement: int, offer: Offer) -> tuple[int, Decimal]:
+    """Return what is asked first as the least: known prices from low to high, and before them a provider that is not
+    there yet, because it may turn out to be the cheapest: it is waited for as if it stood first.
+    """
+    provider = seen.providers.get(offer.ref)
+    if provider is None:
+        return 0, Decimal(0)
+    price = price_at(seen, placement, provider)
+    return (2, Decimal(0)) if price is None else (1, price)
 
 
 def _target(seen: Observation, placement: int, provider: ProviderView, passed: tuple[Held, ...]) -> Target | Wait:
@@ -82,6 +105,7 @@ def _held(seen: Observation, placement: int, offer: Offer) -> Held | None:
     return (
         _refused(seen, placement, offer)
         or _hindered(placement, offer, provider)
+        or _dear(seen, placement, offer, provider)
         or _paused(seen, placement, offer, provider)
         or _full(seen, placement, offer, provider)
     )
@@ -125,6 +149,11 @@ def _hindered(placement: int, offer: Offer, provider: ProviderView) -> Held | No
     transient = hindrance.reason is Reason.WAITING
     wait = Wait(hindrance.reason, hindrance.message, LOOK_AGAIN, stalled=hindrance.stalls, brief=transient)
     return Held(placement, offer, wait, leaves=not transient)
+
+
+def _dear(seen: Observation, placement: int, offer: Offer, provider: ProviderView) -> Held | None:
+    wait = too_dear(seen, placement, provider)
+    return Held(placement, offer, wait) if wait is not None else None
 
 
 def _paused(seen: Observation, placement: int, offer: Offer, provider: ProviderView) -> Held | None:
@@ -188,6 +217,8 @@ def put_aside(seen: Observation, launch: Launch, error: ProviderError, now: floa
     match error:
         case Throttled(retry_after=seconds):
             pause = seconds if seconds > PATIENCE else 0.0
+        case TooDear():
+            pause = price_pause(seen)
         case Rejected() if error.reason is Reason.CREDENTIALS_REJECTED:
             view = seen.providers.get(launch.provider)
             pause, version = REJECTED_PAUSE, view.credentials_version if view else ""
