@@ -86,7 +86,7 @@ class Door:
         self._session: aiohttp.ClientSession | None = None
         self._counting = Counting()
         self._armed_at = 0
-        self._who: Callable[[int], str] = lambda port: "?"
+        self._who: Callable[[int, int], str] = lambda port, door: "?"
         self.plan: Plan = LetPass()
         self.stream: Stream = unspoiled
         self.exchanges: list[Exchange] = []
@@ -125,8 +125,8 @@ class Door:
         since = time.time() - seconds
         return not any(made.at > since and made.effect and made.label not in READS for made in self.exchanges[-50:])
 
-    def tell_who(self, who: Callable[[int], str]) -> None:
-        """Learn how to tell the process that calls the gateway by the port that it calls from."""
+    def tell_who(self, who: Callable[[int, int], str]) -> None:
+        """Learn how to tell the process that calls the gateway by the two ports of its connection, its own first."""
         self._who = who
 
     def write_kubeconfig(self, path: Path, who: Callable[[], str]) -> Path:
@@ -181,11 +181,16 @@ class Door:
         await asyncio.get_running_loop().shutdown_default_executor()
 
     async def _call(self, request: web.BaseRequest) -> web.StreamResponse:
-        peer = request.transport.get_extra_info("peername") if request.transport else None
         label = gateway_label(request.method, request.path)
         # Who reads is of no interest, and reads are many.
-        process = self._who(peer[1]) if peer and request.method != "GET" else ""
+        process = self._caller(request) if request.method != "GET" else ""
         return await self._exchange(request, "gateway", process, label)
+
+    def _caller(self, request: web.BaseRequest) -> str:
+        link = request.transport
+        if link is None:
+            return ""
+        return self._who(link.get_extra_info("peername")[1], link.get_extra_info("sockname")[1])
 
     async def _api(self, request: web.BaseRequest, process: str) -> web.StreamResponse:
         if request.query.get("watch") in {"true", "1"}:

@@ -153,12 +153,12 @@ class Operator(OperatorProcess):
             self._tell("began")
 
 
-def socket_holder(port: int, operators: Sequence[Operator]) -> str:
-    """Return which process calls from this port of loopback; empty where none of them does."""
+def socket_holder(port: int, door: int, operators: Sequence[Operator]) -> str:
+    """Return which process calls the door from this port of loopback; empty where none of them does."""
     living = [operator for operator in operators if operator.pid]
     if len(living) == 1:
         return living[0].process
-    wanted = f"socket:[{_inode_of(port)}]"
+    wanted = f"socket:[{inode_of(port, door)}]"
     for operator in living:
         with suppress(OSError):
             if any(str(entry.readlink()) == wanted for entry in Path(f"/proc/{operator.pid}/fd").iterdir()):
@@ -166,9 +166,10 @@ def socket_holder(port: int, operators: Sequence[Operator]) -> str:
     return ""
 
 
-def _inode_of(port: int) -> str:
+def inode_of(port: int, door: int) -> str:
+    """Return the socket of a connection; by both of its ends, because others may use the same port for other ends."""
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         columns = line.split()
-        if int(columns[1].rpartition(":")[2], 16) == port:
+        if [int(end.rpartition(":")[2], 16) for end in columns[1:3]] == [port, door]:
             return columns[9]
     return ""

@@ -117,7 +117,7 @@ def opened(ground: Ground, *, provider: bool = True) -> Iterator[Slot]:
         gateway = stack.enter_context(GatewayProcess(FAST_BOOT))
         door = stack.enter_context(Door(ground.kubeconfig(), gateway.url))
         slot = Slot(ground, namespace, gateway, door, stack)
-        door.tell_who(lambda port: socket_holder(port, slot.operators))
+        door.tell_who(lambda port, mine: socket_holder(port, mine, slot.operators))
         slot.add_operator().keep()
         slot.wait_operator()
         if provider:

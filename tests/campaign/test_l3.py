@@ -1,7 +1,10 @@
 """A few points of L3, and operators that were broken on purpose: each must be caught."""
 
+import os
+import socket
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 from tests.campaign.l3_book import Book
 from tests.campaign.l3_effects import Counting, api_label, gateway_label
 from tests.campaign.l3_kills import KillAt, Position, steady, worth_killing
-from tests.campaign.l3_operator import copied
+from tests.campaign.l3_operator import copied, inode_of
 from tests.campaign.l3_plays import PLAYS
 from tests.campaign.l3_points import Point, result_of
 from tests.campaign.l3_run import Report, played
@@ -153,3 +156,22 @@ def test_a_read_that_does_not_come_again_is_told_apart_from_a_point_that_was_not
 
 def _fails(slots: Slots) -> Report:
     raise OSError("no gateway")
+
+
+def test_a_caller_is_told_by_both_ends_of_its_connection() -> None:
+    with ExitStack() as opened:
+        door, another = (opened.enter_context(socket.create_server(("127.0.0.1", 0))) for _end in range(2))
+        stranger = opened.enter_context(_called(another.getsockname()[1], 0))
+        port = stranger.getsockname()[1]
+        caller = opened.enter_context(_called(door.getsockname()[1], port))
+        assert inode_of(port, door.getsockname()[1]) == str(os.fstat(caller.fileno()).st_ino)
+        assert inode_of(port, another.getsockname()[1]) == str(os.fstat(stranger.fileno()).st_ino)
+
+
+def _called(server: int, port: int) -> socket.socket:
+    """Return a connection to a server, from a port that others may have, too."""
+    caller = socket.socket()
+    caller.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    caller.bind(("127.0.0.1", port))
+    caller.connect(("127.0.0.1", server))
+    return caller
