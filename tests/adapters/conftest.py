@@ -7,7 +7,9 @@ import pytest
 from gpuwright_sandbox.ec2.moto_process import MotoProcess
 
 pytest.register_assert_rewrite(
+    "tests.adapters.adapter_stage",
     "tests.adapters.contract",
+    "tests.adapters.double_stage",
     "tests.adapters.ec2_stage",
     "tests.adapters.gateway_stage",
     "tests.adapters.runpod_stage",

@@ -1,25 +1,16 @@
 """A compute gateway as a stage: the adapter in front of the sandbox gateway, which knows the truth."""
 
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_network
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from tests.adapters.adapter_stage import LARGEST_BODY, PATIENCE, AdapterStage, client_for
 from tests.adapters.contract import CLUSTER, Deed, Trouble, Verb, Wait
-from tests.adapters.raw_server import RawServer
 
 from gpuwright.adapters.bearer import BearerToken
 from gpuwright.adapters.gateway import Gateway
-from gpuwright.http_client import Endpoint, HttpClient
-from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.provider_spec import GatewaySpec
 from gpuwright_sandbox.gateway import ManualClock, SandboxGateway, Settings
 from gpuwright_sandbox.gateway.shapes import Json
-
-LOOPBACK_ALLOWED = AddressPolicy((ip_network("127.0.0.0/8"),))
-PATIENCE = 20.0
-IMPATIENCE = 0.2
-LARGEST_BODY = 2**16
 
 CALLS: Mapping[Verb, Sequence[str]] = {
     Verb.CREATE: ["create"],
@@ -67,33 +58,15 @@ FAULTS: Mapping[Trouble, Mapping[str, Json]] = {
 }
 
 
-class GatewayStage:
+class GatewayStage(AdapterStage[SandboxGateway, ManualClock, Gateway]):
     """Implements contract.Stage. `spec` has changes to the provider's block, in the spelling of manifests."""
 
+    IMPATIENCE = 0.2
+
     def __init__(self, settings: Settings | None = None, **spec: Any) -> None:
-        self.clock = ManualClock()
-        self.gateway = SandboxGateway(settings or Settings(), clock=self.clock)
+        clock = ManualClock()
+        super().__init__(SandboxGateway(settings or Settings(), clock=clock), clock)
         self._spec = spec
-        self._made: list[Gateway] = []
-
-    async def __aenter__(self) -> Self:
-        await self.gateway.start()
-        self._elsewhere = RawServer()
-        self.adapter = self.adapter_for()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        for adapter in self._made:
-            await adapter.close()
-        await self._elsewhere.__aexit__(kind, error, traceback)
-        await self.gateway.stop()
-
-    @property
-    def impatient(self) -> Gateway:
-        """See Stage."""
-        return self.adapter_for(seconds=IMPATIENCE)
 
     def adapter_for(
         self,
@@ -107,29 +80,26 @@ class GatewayStage:
     ) -> Gateway:
         """Return an adapter for this gateway, or for another endpoint; it is closed with the stage."""
         body = {
-            "endpoint": url or self.gateway.url,
+            "endpoint": url or self.server.url,
             "credentialsSecretRef": {"name": "gateway", "key": "token"},
-            "dialect": str(self.gateway.settings.dialect),
-            "idempotencyKeys": self.gateway.settings.idempotency,
+            "dialect": str(self.server.settings.dialect),
+            "idempotencyKeys": self.server.settings.idempotency,
             **self._spec,
             **changes,
         }
         spec = GatewaySpec.model_validate(body)
-        # Connecting takes longer in a busy process than anything that a test waits for.
-        http = HttpClient(Endpoint(spec.endpoint, PATIENCE if seconds is PATIENCE else 0.5, seconds, LOOPBACK_ALLOWED))
-        adapter = Gateway(spec, BearerToken(token), cluster, http, promises=promises)
-        self._made.append(adapter)
-        return adapter
+        http = client_for(spec.endpoint, seconds)
+        return self.kept(Gateway(spec, BearerToken(token), cluster, http, promises=promises))
 
     def spoil(self, verb: Verb, trouble: Trouble) -> None:
         """See Stage."""
         if trouble is Trouble.REDIRECTED:
             location = f"{self._elsewhere.url}/api/instances"
-            self.gateway.add_fault(call=list(CALLS[verb]), action="redirect", location=location)
+            self.server.add_fault(call=list(CALLS[verb]), action="redirect", location=location)
         elif trouble is Trouble.REFUSED:
-            self.gateway.add_fault(**FAULTS[trouble])
+            self.server.add_fault(**FAULTS[trouble])
         else:
-            self.gateway.add_fault(call=list(CALLS[verb]), **FAULTS[trouble])
+            self.server.add_fault(call=list(CALLS[verb]), **FAULTS[trouble])
 
     def throttle(self, verb: Verb, wait: Wait) -> None:
         """See Stage."""
@@ -142,11 +112,11 @@ class GatewayStage:
                 "status": 429,
                 "headers": {"Date": "Sun, 22 Nov 2026 10:00:00 GMT", "Retry-After": "Sun, 22 Nov 2026 10:00:02 GMT"},
             }
-        self.gateway.add_fault(call=list(CALLS[verb]), **fault)
+        self.server.add_fault(call=list(CALLS[verb]), **fault)
 
     def do(self, deed: Deed, name: str) -> None:
         """See Stage."""
-        fleet = self.gateway.fleet
+        fleet = self.server.fleet
         machine = fleet.pick(name)
         assert machine is not None
         deeds = {
@@ -158,33 +128,25 @@ class GatewayStage:
         }
         deeds[deed](machine)
 
-    def advance(self, seconds: float) -> None:
-        """See Stage."""
-        self.clock.advance(seconds)
-
     def revoke(self) -> None:
         """See Stage."""
-        self.gateway.change_settings(tokens=["another"])
+        self.server.change_settings(tokens=["another"])
 
     def small_pages(self, size: int) -> None:
         """See Stage."""
-        self.gateway.change_settings(page_size=size)
+        self.server.change_settings(page_size=size)
 
     def live(self) -> list[str]:
         """See Stage."""
-        return [machine.name for machine in self.gateway.fleet.machines() if machine.alive]
+        return [machine.name for machine in self.server.fleet.machines() if machine.alive]
 
     def labels(self, name: str) -> dict[str, str]:
         """See Stage."""
-        machine = self.gateway.fleet.pick(name)
+        machine = self.server.fleet.pick(name)
         assert machine is not None
         return dict(machine.request.labels)
 
     def calls(self, verb: Verb | None = None) -> int:
         """See Stage."""
         kinds = CALLS[verb] if verb is not None else None
-        return sum(kinds is None or record.call in kinds for record in self.gateway.requests)
-
-    def elsewhere(self) -> int:
-        """See Stage."""
-        return 0 if self._elsewhere.is_untouched() else 1
+        return sum(kinds is None or record.call in kinds for record in self.server.requests)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.adapters import contract
+from tests.adapters.adapter_stage import LARGEST_BODY
 from tests.adapters.contract import (
     PowerContract,
     ReadingContract,
@@ -16,7 +17,7 @@ from tests.adapters.contract import (
     a_request,
     opened,
 )
-from tests.adapters.ec2_stage import IMAGE, LARGEST_BODY, MACHINE, Ec2Stage
+from tests.adapters.ec2_stage import IMAGE, MACHINE, Ec2Stage
 
 from gpuwright import http_client
 from gpuwright.adapters.contract import Deletion
@@ -76,28 +77,28 @@ async def test_a_machine_of_another_cluster_is_not_in_our_list(stage: Ec2Stage) 
 
 async def test_nothing_is_left_that_bills_when_the_machine_is_gone(stage: Ec2Stage) -> None:
     await stage.adapter.create(asking(machine(disk="50Gi")), opened)
-    assert stage.shim.truth.volumes() == 1
+    assert stage.server.truth.volumes() == 1
     await stage.adapter.delete(a_request().name, opened)
-    assert (stage.live(), stage.shim.truth.volumes()) == ([], 0)
+    assert (stage.live(), stage.server.truth.volumes()) == ([], 0)
 
 
 async def test_a_gpu_is_found_by_its_name_in_ec2s_own_table(stage: Ec2Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_client, "MAX_BODY", 2**26)
     created = await stage.adapter.create(asking(machine(instanceType="", gpu={"type": "L4"})), opened)
     assert created.machine.instance_type == "g6.xlarge"
-    tables = [call for call in stage.shim.calls if call.action == "DescribeInstanceTypes"]
+    tables = [call for call in stage.server.calls if call.action == "DescribeInstanceTypes"]
     await stage.adapter.create(
         replace(a_request("b"), wishes=Wishes(machine(instanceType="", gpu={"type": "L4"}))), opened
     )
-    assert [call for call in stage.shim.calls if call.action == "DescribeInstanceTypes"] == tables
+    assert [call for call in stage.server.calls if call.action == "DescribeInstanceTypes"] == tables
 
 
 async def test_a_spot_machine_says_so_and_has_its_user_data(stage: Ec2Stage) -> None:
     created = await stage.adapter.create(asking(machine(purchase="Spot"), user_data="#!/bin/sh\n"), opened)
-    (sent,) = [call for call in stage.shim.calls if call.kind is Kind.CREATE]
+    (sent,) = [call for call in stage.server.calls if call.kind is Kind.CREATE]
     assert b64decode(sent.fields["UserData"]) == b"#!/bin/sh\n"
     assert sent.fields["ClientToken"] == a_request().token
-    (instance,) = stage.shim.truth.live()
+    (instance,) = stage.server.truth.live()
     assert instance.spot
     assert created.machine.purchase == "Spot"
 
@@ -106,28 +107,28 @@ async def test_keys_go_along_for_cloud_init_and_ports_are_left_to_security_group
     assert not stage.adapter.capabilities.ports
     keys = ("ssh-ed25519 AAAAC3Nza me@example",)
     await stage.adapter.create(asking(machine(ports=[{"name": "ssh", "port": 22}]), ssh_keys=keys), opened)
-    (run,) = [call for call in stage.shim.calls if call.action == "RunInstances"]
+    (run,) = [call for call in stage.server.calls if call.action == "RunInstances"]
     assert keys[0] in b64decode(run.fields["UserData"]).decode()
-    assert not [call.action for call in stage.shim.calls if "SecurityGroup" in call.action]
+    assert not [call.action for call in stage.server.calls if "SecurityGroup" in call.action]
 
 
 async def test_keys_that_ec2_has_no_room_for_send_nothing(stage: Ec2Stage) -> None:
     keys = tuple(f"ssh-rsa AAAA{number:04}{'a' * 2000}" for number in range(9))
     with pytest.raises(Rejected, match="EC2 takes 16384"):
         await stage.adapter.create(asking(machine(), ssh_keys=keys), opened)
-    assert not [call for call in stage.shim.calls if call.action == "RunInstances"]
+    assert not [call for call in stage.server.calls if call.action == "RunInstances"]
 
 
 async def test_the_ceiling_of_a_spot_machine_is_sent_for_ec2_to_keep(stage: Ec2Stage) -> None:
     assert stage.adapter.capabilities.price_ceiling is PriceCeiling.SPOT
     await stage.adapter.create(asking(machine(purchase="Spot", maxPricePerHour="3.00")), opened)
-    (sent,) = [call for call in stage.shim.calls if call.kind is Kind.CREATE]
+    (sent,) = [call for call in stage.server.calls if call.kind is Kind.CREATE]
     assert sent.fields["InstanceMarketOptions.SpotOptions.MaxPrice"] == "3.00"
 
 
 async def test_a_spot_price_above_its_ceiling_made_nothing(stage: Ec2Stage) -> None:
     too_low = error(400, "SpotMaxPriceTooLow")
-    stage.fault(frozenset({Kind.CREATE}), answer=too_low, carried_out=False)
+    stage.fault(Kind.CREATE, answer=too_low, carried_out=False)
     with pytest.raises(NotCommitted) as caught:
         await stage.adapter.create(asking(machine(purchase="Spot", maxPricePerHour="3.00")), opened)
     assert caught.value.reason is Reason.PRICE_TOO_HIGH
@@ -148,7 +149,7 @@ async def test_an_image_that_ec2_does_not_know_is_a_persons_to_mend(stage: Ec2St
 
 
 async def test_a_create_whose_image_cannot_be_read_was_never_sent(stage: Ec2Stage) -> None:
-    stage.fault(frozenset({Kind.OTHER}), how=How.DROP, carried_out=False)
+    stage.fault(Kind.OTHER, how=How.DROP, carried_out=False)
     with pytest.raises(NeverSent):
         await stage.adapter.create(a_request(), opened)
     assert stage.calls(Verb.CREATE) == 0
@@ -174,7 +175,7 @@ async def test_a_token_with_other_parameters_conflicts_only_once_it_was_sent_bef
 
 async def test_an_instance_that_is_gone_before_its_terminate_arrives_is_not_found(stage: Ec2Stage) -> None:
     await stage.adapter.create(a_request(), opened)
-    stage.fault(frozenset({Kind.TERMINATE}), **code("InvalidInstanceID.NotFound"))
+    stage.fault(Kind.TERMINATE, **code("InvalidInstanceID.NotFound"))
     assert await stage.adapter.delete(a_request().name, opened) is Deletion.NOT_FOUND
 
 

@@ -17,7 +17,7 @@ from gpuwright_sandbox.ec2.answers import error
 from gpuwright_sandbox.ec2.calls import Kind
 
 ROLE = f"{CREDENTIALS}role_arn = arn:aws:iam::123456789012:role/gpuwright\nexternal_id = ours\n"
-STS = frozenset({Kind.OTHER})
+STS = Kind.OTHER
 
 
 @pytest.fixture(autouse=True)
@@ -37,13 +37,13 @@ def adapter(stage: Ec2Stage) -> Ec2:
 
 
 def assumed(stage: Ec2Stage) -> int:
-    return sum(call.action == "AssumeRole" for call in stage.shim.calls)
+    return sum(call.action == "AssumeRole" for call in stage.server.calls)
 
 
 async def test_a_role_is_assumed_once_and_its_keys_sign_the_calls(stage: Ec2Stage, adapter: Ec2) -> None:
     await adapter.probe()
     await adapter.list()
-    first, *others = stage.shim.calls
+    first, *others = stage.server.calls
     assert (first.action, first.fields["ExternalId"]) == ("AssumeRole", "ours")
     assert "Credential=AKIASANDBOX/" in first.headers["Authorization"]
     assert assumed(stage) == 1
@@ -63,7 +63,7 @@ async def test_a_role_is_assumed_anew_before_its_keys_are_old(
 
 async def test_keys_that_ec2_calls_expired_are_used_no_more(stage: Ec2Stage, adapter: Ec2) -> None:
     await adapter.probe()
-    stage.fault(frozenset({Kind.LIST}), answer=error(400, "RequestExpired"), carried_out=False)
+    stage.fault(Kind.LIST, answer=error(400, "RequestExpired"), carried_out=False)
     with pytest.raises(Blind):
         await adapter.list()
     await adapter.list()

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from tests.adapters import contract
+from tests.adapters.adapter_stage import PATIENCE
 from tests.adapters.contract import Trouble, Verb, a_request, opened
-from tests.adapters.ec2_stage import MACHINE, PATIENCE, Ec2Stage
+from tests.adapters.ec2_stage import MACHINE, Ec2Stage
 
 from gpuwright.adapters import ec2_wire
 from gpuwright.adapters.contract import NotAsked
@@ -56,7 +57,7 @@ async def test_nothing_is_taken_from_the_environment(stage: Ec2Stage, monkeypatc
     stage.spoil(Verb.LIST, Trouble.UNPROMISED)
     with pytest.raises(Blind):
         await stage.adapter.list()
-    (call,) = stage.shim.calls
+    (call,) = stage.server.calls
     assert "Credential=AKIASANDBOX/" in call.headers["Authorization"]
     assert "/us-east-1/ec2/" in call.headers["Authorization"]
     assert "X-Amz-Security-Token" not in call.headers
@@ -66,11 +67,11 @@ async def test_nothing_is_taken_from_the_environment(stage: Ec2Stage, monkeypatc
 async def test_a_session_token_of_the_secret_is_sent(stage: Ec2Stage) -> None:
     text = "[a]\naws_access_key_id=ASIA1\naws_secret_access_key=s\naws_session_token=t0ken\n"
     await stage.adapter_for(credentials=text).probe()
-    assert stage.shim.calls[0].headers["X-Amz-Security-Token"] == "t0ken"
+    assert stage.server.calls[0].headers["X-Amz-Security-Token"] == "t0ken"
 
 
 async def test_calls_that_hang_hold_no_more_threads_than_there_may_be_and_never_the_loop(stage: Ec2Stage) -> None:
-    stage.fault(frozenset({Kind.LOOK}), how=How.HANG, carried_out=False, times=100)
+    stage.fault(Kind.LOOK, how=How.HANG, carried_out=False, times=100)
     calls = [asyncio.ensure_future(stage.adapter.look("n", opened)) for _ in range(3 * THREADS)]
     # The shim lives on this loop: it could not count if the loop stood still.
     await until(lambda: stage.calls(Verb.LOOK) == THREADS)
@@ -133,7 +134,7 @@ async def test_a_closed_adapter_asks_nothing(stage: Ec2Stage) -> None:
 
 
 async def test_an_address_that_is_not_allowed_is_never_called(stage: Ec2Stage) -> None:
-    body = {"region": "us-east-1", "endpoint": stage.shim.url, "credentialsSecretRef": {"name": "a", "key": "b"}}
+    body = {"region": "us-east-1", "endpoint": stage.server.url, "credentialsSecretRef": {"name": "a", "key": "b"}}
     spec = Ec2Spec.model_validate(body)
     http = HttpClient(Endpoint(spec.url, 5, 5, AddressPolicy()))
     adapter = Ec2(spec, Ec2Access(spec, Ec2Credentials("a", "b"), http, None), "c", promises=True)

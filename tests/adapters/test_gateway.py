@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from tests.adapters.adapter_stage import LARGEST_BODY
 from tests.adapters.contract import (
     MACHINE,
     BlindContract,
@@ -21,7 +22,7 @@ from tests.adapters.contract import (
     opened,
     outcome_of,
 )
-from tests.adapters.gateway_stage import IMPATIENCE, LARGEST_BODY, GatewayStage
+from tests.adapters.gateway_stage import GatewayStage
 from tests.adapters.raw_server import RawServer, closed_port
 
 from gpuwright import http_client
@@ -190,11 +191,11 @@ class TestTheTableOfOutcomes:
     @pytest.mark.parametrize("row", TABLE.values(), ids=list(TABLE))
     async def test_is_kept(self, row: Row) -> None:
         async with GatewayStage(**row.spec) as stage:
-            stage.gateway.change_settings(**row.settings)
+            stage.server.change_settings(**row.settings)
             request = replace(a_request(), resent=row.resent)
             await self._prepare(stage, row.first, request)
             if row.fault is not None:
-                stage.gateway.add_fault(call="create", **row.fault)
+                stage.server.add_fault(call="create", **row.fault)
             end = await outcome_of(stage.adapter_for(), request)
             assert type(end) is row.means
             assert len(stage.live()) == row.made
@@ -210,10 +211,10 @@ class TestTheTableOfOutcomes:
             return
         before = request
         if first == "residue":
-            stage.gateway.add_fault(call="create", action="residue", seconds=60)
+            stage.server.add_fault(call="create", action="residue", seconds=60)
         elif first == "theirs":
             before = replace(a_request("theirs"), name=request.name)
-        elif stage.gateway.settings.idempotency:
+        elif stage.server.settings.idempotency:
             before = replace(request, wishes=Wishes(MACHINE), resent=False)
         await outcome_of(stage.adapter, before)
         if first == "gone":
@@ -227,10 +228,10 @@ class TestTheTableOfOutcomes:
             url = {
                 "refused": f"http://127.0.0.1:{closed_port()}",
                 "dns": f"http://{'a' * 64}.example",
-                "tls": stage.gateway.url.replace("http:", "https:"),
+                "tls": stage.server.url.replace("http:", "https:"),
                 "connect time-out": full.url,
             }[trouble]
-            end = await outcome_of(stage.adapter_for(url=url, seconds=IMPATIENCE), a_request())
+            end = await outcome_of(stage.adapter_for(url=url, seconds=stage.IMPATIENCE), a_request())
             for filler in fillers:
                 filler.close()
             assert isinstance(end, NeverSent)
@@ -240,7 +241,7 @@ class TestTheTableOfOutcomes:
     async def test_has_an_unknown_outcome_for_a_name_that_is_taken_while_nobody_can_look(self) -> None:
         async with GatewayStage(Settings(hide_holder=True)) as stage:
             await stage.adapter.create(a_request(), opened)
-            stage.gateway.add_fault(call="get", action="answer", status=500)
+            stage.server.add_fault(call="get", action="answer", status=500)
             end = await outcome_of(stage.adapter, a_request())
             assert isinstance(end, Unknown)
             assert not end.conflict, "nothing was found because nobody looked"
@@ -262,7 +263,7 @@ class TestARequest:
     async def test_carries_the_bearer_token_and_an_id_of_its_own(self, stage: GatewayStage) -> None:
         for _ in range(3):
             await stage.adapter.list()
-        ids = {record.headers["x-request-id"] for record in stage.gateway.requests}
+        ids = {record.headers["x-request-id"] for record in stage.server.requests}
         assert len(ids) == 3
         assert "authorization" in self._headers(stage)
 
@@ -308,11 +309,11 @@ class TestARequest:
         sighting = await stage.adapter.look(name, opened)
         assert isinstance(sighting, Present)
         assert await stage.adapter.delete(name, opened) is Deletion.ACCEPTED
-        assert [record.name for record in stage.gateway.requests] == [name] * 3
+        assert [record.name for record in stage.server.requests] == [name] * 3
 
     @staticmethod
     def _headers(stage: GatewayStage) -> Mapping[str, str]:
-        return next(iter(stage.gateway.requests)).headers
+        return next(iter(stage.server.requests)).headers
 
 
 class TestLists:
@@ -375,13 +376,13 @@ class TestALook:
     )
     async def test_that_is_answered_with_something_else_is_blind(self, body: Json) -> None:
         async with GatewayStage() as stage:
-            stage.gateway.add_fault(call="get", action="answer", status=200, body=body)
+            stage.server.add_fault(call="get", action="answer", status=200, body=body)
             with pytest.raises(Blind):
                 await stage.adapter.look("trainer-0", opened)
 
     async def test_at_a_tombstone_without_an_id_proves_nothing_of_any_machine(self) -> None:
         async with GatewayStage() as stage:
-            stage.gateway.add_fault(call="get", action="answer", status=410)
+            stage.server.add_fault(call="get", action="answer", status=410)
             assert await stage.adapter.look("trainer-0", opened) == Absent()
 
     async def test_ignores_its_gate_because_it_changes_nothing(self) -> None:
@@ -393,13 +394,13 @@ class TestATerminate:
     async def test_is_repeated_once_when_its_connection_breaks(self) -> None:
         async with GatewayStage() as stage:
             await stage.adapter.create(a_request(), opened)
-            stage.gateway.add_fault(call="delete", action="drop")
+            stage.server.add_fault(call="delete", action="drop")
             assert await stage.adapter.delete(a_request().name, opened) is Deletion.ACCEPTED
             assert stage.calls(Verb.DELETE) == 2
 
     async def test_is_not_repeated_a_second_time(self) -> None:
         async with GatewayStage() as stage:
-            stage.gateway.add_fault(call="delete", action="drop", nth="every")
+            stage.server.add_fault(call="delete", action="drop", nth="every")
             with pytest.raises(Unknown) as caught:
                 await stage.adapter.delete(a_request().name, opened)
             assert caught.value.unhealthy
@@ -407,7 +408,7 @@ class TestATerminate:
 
     async def test_is_not_repeated_through_a_gate_that_has_closed_since(self) -> None:
         async with GatewayStage() as stage:
-            stage.gateway.add_fault(call="delete", action="drop", nth="every")
+            stage.server.add_fault(call="delete", action="drop", nth="every")
             answers = iter([True, True])
             with pytest.raises(ProviderError):
                 await stage.adapter.delete(a_request().name, lambda: next(answers, False))
@@ -432,7 +433,7 @@ class TestAProbe:
     @pytest.mark.parametrize("status", [500, 503])
     async def test_of_a_sick_gateway_is_blind(self, dialect: Dialect, status: int) -> None:
         async with GatewayStage(Settings(dialect=dialect)) as stage:
-            stage.gateway.add_fault(call=["list", "delete"], action="answer", status=status)
+            stage.server.add_fault(call=["list", "delete"], action="answer", status=status)
             with pytest.raises(Blind) as caught:
                 await stage.adapter.probe()
             assert caught.value.unhealthy
@@ -476,7 +477,7 @@ async def test_ports_and_keys_reach_the_gateway_and_the_ways_in_come_back_while_
         wishes = Wishes(wanted, ssh_keys=("ssh-ed25519 AAAAC3Nza me",))
         created = await stage.adapter.create(replace(a_request(), wishes=wishes), opened)
         assert created.machine.endpoints == ()
-        truth = stage.gateway.fleet.pick(created.machine.name)
+        truth = stage.server.fleet.pick(created.machine.name)
         assert truth is not None
         assert truth.request.ssh_authorized_keys == ("ssh-ed25519 AAAAC3Nza me",)
         stage.advance(60)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.adapters import contract
+from tests.adapters.adapter_stage import LARGEST_BODY
 from tests.adapters.contract import (
     FailingContract,
     ListOnlyContract,
@@ -16,7 +17,7 @@ from tests.adapters.contract import (
     a_request,
     opened,
 )
-from tests.adapters.runpod_stage import LARGEST_BODY, MACHINE, RunpodStage
+from tests.adapters.runpod_stage import MACHINE, RunpodStage
 
 from gpuwright import http_client
 from gpuwright.adapters.contract import Created, Deletion, NotAsked
@@ -77,7 +78,7 @@ def asking(attempt: int = 1, **spec: Any) -> MachineRequest:
 
 def asked(stage: RunpodStage) -> list[str]:
     """Return the GPUs that creates have asked for."""
-    return [call.body["gpu"]["id"] for call in stage.runpod.calls if call.operation.id == "createPod"]
+    return [call.body["gpu"]["id"] for call in stage.server.calls if call.operation.id == "createPod"]
 
 
 async def refused(stage: RunpodStage, status: int, detail: str, request: MachineRequest | None = None) -> Exception:
@@ -113,7 +114,7 @@ async def test_ports_are_reached_once_the_pod_runs_and_no_more_when_it_is_off(st
     ports = [{"name": "ssh", "port": 22}, {"name": "web", "port": 8888, "protocol": "HTTP"}]
     created = await stage.adapter.create(asking(gpu={"type": "L4"}, ports=ports), opened)
     assert created.machine.endpoints == ()
-    assert stage.runpod.fleet.named(a_request().name).asked["ports"] == ["22/tcp", "8888/http"]
+    assert stage.server.fleet.named(a_request().name).asked["ports"] == ["22/tcp", "8888/http"]
     stage.advance(60)
     (shown,) = await stage.adapter.list()
     url = f"https://{created.machine.id}-8888.proxy.runpod.net"
@@ -126,12 +127,12 @@ async def test_ports_are_reached_once_the_pod_runs_and_no_more_when_it_is_off(st
 async def test_keys_are_in_the_pods_environment(stage: RunpodStage) -> None:
     wishes = Wishes(machine(gpu={"type": "L4"}), ssh_keys=("ssh-ed25519 AAAAC3Nza me",))
     await stage.adapter.create(replace(a_request(), wishes=wishes), opened)
-    assert stage.runpod.fleet.named(a_request().name).env["PUBLIC_KEY"] == "ssh-ed25519 AAAAC3Nza me"
+    assert stage.server.fleet.named(a_request().name).env["PUBLIC_KEY"] == "ssh-ed25519 AAAAC3Nza me"
 
 
 async def test_an_image_that_takes_twenty_minutes_is_a_machine_on_its_way_and_nothing_else(stage: RunpodStage) -> None:
     await stage.adapter.create(a_request(), opened)
-    stage.runpod.fleet.pace = replace(stage.runpod.fleet.pace, start=1200.0)
+    stage.server.fleet.pace = replace(stage.server.fleet.pace, start=1200.0)
     stage.advance(1190)
     (shown,) = await stage.adapter.list()
     assert (shown.word, shown.state) == ("STARTING", MachineState.PROVISIONING)
@@ -151,7 +152,7 @@ async def test_a_machine_of_another_cluster_is_not_in_our_list(stage: RunpodStag
 
 async def test_a_pod_that_somebody_renamed_is_still_found_under_its_name(stage: RunpodStage) -> None:
     created = await stage.adapter.create(a_request(), opened)
-    stage.runpod.fleet.named(a_request().name).name = "my old trainer"
+    stage.server.fleet.named(a_request().name).name = "my old trainer"
     sighting = await stage.adapter.look(a_request().name, opened)
     assert isinstance(sighting, Present)
     assert (sighting.machine.id, sighting.machine.name) == (created.machine.id, a_request().name)
@@ -161,7 +162,7 @@ async def test_a_pod_that_somebody_renamed_is_still_found_under_its_name(stage: 
 
 async def test_a_pod_whose_environment_somebody_emptied_is_not_taken_for_gone(stage: RunpodStage) -> None:
     created = await stage.adapter.create(a_request(), opened)
-    stage.runpod.fleet.named(a_request().name).env = {}
+    stage.server.fleet.named(a_request().name).env = {}
     assert await stage.adapter.list() == ()
     sighting = await stage.adapter.look(a_request().name, opened)
     assert isinstance(sighting, Present)
@@ -171,7 +172,7 @@ async def test_a_pod_whose_environment_somebody_emptied_is_not_taken_for_gone(st
 
 
 async def test_a_pod_made_by_hand_is_looked_at_and_ended_by_its_id(stage: RunpodStage) -> None:
-    pod = stage.runpod.fleet.make({"name": "by hand", "image": "a", "gpu": {"id": "NVIDIA L4"}})
+    pod = stage.server.fleet.make({"name": "by hand", "image": "a", "gpu": {"id": "NVIDIA L4"}})
     assert await stage.adapter.list() == ()
     sighting = await stage.adapter.look(pod.id, opened)
     assert isinstance(sighting, Present)
@@ -189,7 +190,7 @@ class TestGpus:
                 stage, 400, "There are no instances currently available", asking(attempt, gpu={"type": "H100"})
             )
         assert asked(stage) == ["NVIDIA H100 PCIe", "NVIDIA H100 80GB HBM3"] * 2
-        assert [call.operation.id for call in stage.runpod.calls].count("listGpuTypes") == 1
+        assert [call.operation.id for call in stage.server.calls].count("listGpuTypes") == 1
 
     async def test_a_name_sent_again_asks_for_the_same_gpu(self, stage: RunpodStage) -> None:
         request = asking(attempt=2, gpu={"type": "H100"})
@@ -238,7 +239,7 @@ class TestGpus:
         for owner in ("a", "b"):
             request = replace(a_request(owner), wishes=Wishes(machine(gpu={"type": "L4"})))
             await stage.adapter.create(request, opened)
-        assert [call.operation.id for call in stage.runpod.calls].count("listGpuTypes") == 2
+        assert [call.operation.id for call in stage.server.calls].count("listGpuTypes") == 2
 
 
 class TestACeiling:
@@ -345,7 +346,7 @@ async def test_a_failure_of_runpods_own_is_unknown_whatever_its_documentation_ad
 
 
 async def test_every_wish_reaches_runpod_in_words_that_it_takes(stage: RunpodStage) -> None:
-    stage.runpod.templates.add("30zmvf89kd")
+    stage.server.templates.add("30zmvf89kd")
     own = {
         "cloud": "Community",
         "templateId": "30zmvf89kd",
@@ -369,7 +370,7 @@ async def test_every_wish_reaches_runpod_in_words_that_it_takes(stage: RunpodSta
 
 class TestQuota:
     async def test_creates_leave_the_last_calls_to_looks_and_terminates(self, stage: RunpodStage) -> None:
-        stage.runpod.allowance.calls = 8
+        stage.server.allowance.calls = 8
         await stage.adapter.create(a_request(), opened)
         await stage.adapter.list()
         with pytest.raises(Throttled) as caught:
@@ -379,7 +380,7 @@ class TestQuota:
         assert await stage.adapter.delete(a_request().name, opened) is Deletion.ACCEPTED
 
     async def test_what_is_too_much_is_throttled_and_tells_for_how_long(self, stage: RunpodStage) -> None:
-        stage.runpod.allowance.calls = 0
+        stage.server.allowance.calls = 0
         with pytest.raises(Throttled) as caught:
             await stage.adapter.delete(a_request().name, opened)
         assert 59 <= caught.value.retry_after <= 60
@@ -388,8 +389,8 @@ class TestQuota:
 class TestPower:
     async def test_a_start_on_a_host_without_a_free_gpu_is_refused_for_good(self, stage: RunpodStage) -> None:
         await stage.adapter.create(a_request(), opened)
-        pod = stage.runpod.fleet.named(a_request().name)
-        stage.runpod.fleet.halt(pod)
+        pod = stage.server.fleet.named(a_request().name)
+        stage.server.fleet.halt(pod)
         pod.host_full = True
         with pytest.raises(Rejected, match="its own host only"):
             await stage.adapter.power(a_request().name, on=True, gate=opened)
@@ -408,7 +409,7 @@ class TestPower:
 
     async def test_a_stop_in_the_wrong_state_is_looked_at_again(self, stage: RunpodStage) -> None:
         await stage.adapter.create(a_request(), opened)
-        stage.runpod.fleet.halt(stage.runpod.fleet.named(a_request().name), Status.ERROR)
+        stage.server.fleet.halt(stage.server.fleet.named(a_request().name), Status.ERROR)
         with pytest.raises(NotExecuted) as caught:
             await stage.adapter.power(a_request().name, on=False, gate=opened)
         assert caught.value.reason is Reason.WAITING
@@ -433,11 +434,11 @@ async def test_an_answer_to_a_create_that_is_not_our_machine_is_unknown(
 ) -> None:
     theirs = a_request("theirs")
     await stage.adapter.create(theirs, opened)
-    stolen = dict(stage.runpod.fleet.named(theirs.name).env)
-    made = stage.runpod.fleet.make({"name": "x", "image": "a", "gpu": {"id": "NVIDIA L4"}, "env": stolen})
+    stolen = dict(stage.server.fleet.named(theirs.name).env)
+    made = stage.server.fleet.make({"name": "x", "image": "a", "gpu": {"id": "NVIDIA L4"}, "env": stolen})
     if ENV_LABELS in change:
         made.env["GPUWRIGHT_INSTANCE_NAME"] = a_request().name
-    answer = json_answer(201, stage.runpod.fleet.shown(made))
+    answer = json_answer(201, stage.server.fleet.shown(made))
     stage.fault("createPod", answer=answer, carried_out=False)
     with pytest.raises(Unknown, match="not the one that was asked for"):
         await stage.adapter.create(a_request(), opened)

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 from tests.adapters import contract
+from tests.adapters.adapter_stage import LARGEST_BODY
 from tests.adapters.contract import (
     SPOILT_BODIES,
     Deed,
@@ -21,7 +22,7 @@ from tests.adapters.contract import (
     is_seen_after,
     opened,
 )
-from tests.adapters.skypilot_stage import FAULTS, LARGEST_BODY, MACHINE, SkyPilotStage
+from tests.adapters.skypilot_stage import FAULTS, MACHINE, SkyPilotStage
 
 from gpuwright import http_client
 from gpuwright.adapters import skypilot

@@ -1,16 +1,15 @@
 """Calls to a SkyPilot API server: what counts as taken, what as answered, and what is repeated."""
 
 from collections.abc import AsyncIterator
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from tests.adapters.adapter_stage import client_for
 from tests.adapters.skypilot_stage import TOKEN
 
 from gpuwright.adapters.bearer import BearerToken
 from gpuwright.adapters.skypilot_wire import Failed, Refused, Unreadable, Wire
-from gpuwright.http_client import Endpoint, HttpClient, Interrupted
-from gpuwright.model.addresses import AddressPolicy
+from gpuwright.http_client import Interrupted
 from gpuwright.model.errors import Blind
 from gpuwright_sandbox.doubles.answers import Answer
 from gpuwright_sandbox.doubles.faults import Fault, How
@@ -33,8 +32,7 @@ async def server() -> AsyncIterator[SkyPilotServer]:
 
 @pytest.fixture
 async def wire(server: SkyPilotServer) -> AsyncIterator[Wire]:
-    endpoint = Endpoint(server.url, 20.0, 20.0, AddressPolicy((ip_network("127.0.0.0/8"),)))
-    wire = Wire(HttpClient(endpoint), BearerToken(TOKEN))
+    wire = Wire(client_for(server.url), BearerToken(TOKEN))
     yield wire
     await wire.close()
 
