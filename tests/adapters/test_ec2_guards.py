@@ -1,13 +1,13 @@
 """Each guard of the EC2 adapter, taken away: a test of the contract must notice, or it proves nothing."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
 
 import pytest
 from tests.adapters import contract, test_ec2
 from tests.adapters.contract import Deed, Trouble, Verb
 from tests.adapters.ec2_stage import MACHINE, Ec2Stage
+from tests.adapters.removals import Removal, UnknownIsGone
 
 from gpuwright.adapters import ec2, ec2_answers, ec2_machines, ec2_request, ec2_wire
 from gpuwright.model.errors import NotCommitted, ProviderError
@@ -15,24 +15,12 @@ from gpuwright.model.machine import Absent, MachineState
 
 pytestmark = pytest.mark.long
 
-Play: TypeAlias = Callable[[test_ec2.TestEc2, Ec2Stage], Awaitable[None]]
-
 
 @pytest.fixture
 async def stage(moto: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ec2Stage]:
     monkeypatch.setattr(contract, "MACHINE", MACHINE)
     async with Ec2Stage(moto) as stage:
         yield stage
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """A guard, what stands in its place, and the test of the contract that must fail then."""
-
-    where: Any
-    name: str
-    instead: Any
-    play: Play
 
 
 def _without(key: str) -> Callable[..., dict[str, Any]]:
@@ -59,56 +47,58 @@ def _first_page_only(page: Any) -> list[Any]:
 
 
 GONE_TOO_SOON = {**ec2_machines.STATES, "shutting-down": MachineState.GONE}
-UNKNOWN_IS_GONE = type(
-    "Lenient", (dict,), {"get": lambda self, key, _default=None: dict.get(self, key, MachineState.GONE)}
-)
 
-REMOVALS = {
+SUITE = test_ec2.TestEc2()
+
+REMOVALS: Mapping[str, Removal[Ec2Stage]] = {
     "the token": Removal(
         ec2,
         "parameters",
         _without("ClientToken"),
-        lambda c, s: c.test_sixteen_creates_with_one_token_at_once_make_one_machine(s),
+        SUITE.test_sixteen_creates_with_one_token_at_once_make_one_machine,
     ),
     "the tags at birth": Removal(
-        ec2, "parameters", _without("TagSpecifications"), lambda c, s: c.test_a_look_shows_the_machine_under_the_name(s)
+        ec2, "parameters", _without("TagSpecifications"), SUITE.test_a_look_shows_the_machine_under_the_name
     ),
     "an unknown error is no promise": Removal(
         ec2,
         "raise_for_create",
         _all_is_a_promise,
-        lambda c, s: c.test_an_answer_lost_before_anything_was_done_is_unknown(s, Trouble.UNPROMISED),
+        lambda s: SUITE.test_an_answer_lost_before_anything_was_done_is_unknown(s, Trouble.UNPROMISED),
     ),
     "the shape of an answer": Removal(
         ec2_wire,
         "_checked",
         _anything_goes,
-        lambda c, s: c.test_a_terminate_without_an_answer_of_the_provider_is_unknown(s, Trouble.PROXY_PAGE),
+        lambda s: SUITE.test_a_terminate_without_an_answer_of_the_provider_is_unknown(s, Trouble.PROXY_PAGE),
     ),
-    "all pages": Removal(ec2, "instances_in", _first_page_only, lambda c, s: c.test_a_list_has_all_its_pages(s)),
+    "all pages": Removal(ec2, "instances_in", _first_page_only, SUITE.test_a_list_has_all_its_pages),
     "shutting down is there": Removal(
-        ec2_machines, "STATES", GONE_TOO_SOON, lambda c, s: c.test_a_machine_is_shown_while_it_goes(s)
+        ec2_machines, "STATES", GONE_TOO_SOON, SUITE.test_a_machine_is_shown_while_it_goes
     ),
     "an unknown state is alive": Removal(
         ec2_machines,
         "STATES",
-        UNKNOWN_IS_GONE(ec2_machines.STATES),
-        lambda c, s: c.test_a_state_that_nobody_knows_is_alive(s, Verb.LOOK),
+        UnknownIsGone(ec2_machines.STATES),
+        lambda s: SUITE.test_a_state_that_nobody_knows_is_alive(s, Verb.LOOK),
     ),
     "preempted is told from ended": Removal(
         ec2_machines,
         "PREEMPTED",
         frozenset(),
-        lambda c, s: c.test_what_is_done_behind_our_back_is_seen(s, Deed.PREEMPT, MachineState.PREEMPTED),
+        lambda s: SUITE.test_what_is_done_behind_our_back_is_seen(s, Deed.PREEMPT, MachineState.PREEMPTED),
     ),
     "the tombstone": Removal(
         ec2,
         "sighting_of",
         lambda _machines: Absent(),
-        lambda c, s: c.test_a_machine_that_was_deleted_behind_our_back_leaves_its_tombstone(s),
+        SUITE.test_a_machine_that_was_deleted_behind_our_back_leaves_its_tombstone,
     ),
     "the gate": Removal(
-        ec2_wire._Flight, "_may", lambda _self: True, lambda c, s: c.test_a_closed_gate_lets_nothing_out(s, Verb.CREATE)
+        ec2_wire._Flight,
+        "_may",
+        lambda _self: True,
+        lambda s: SUITE.test_a_closed_gate_lets_nothing_out(s, Verb.CREATE),
     ),
 }
 
@@ -117,12 +107,10 @@ REMOVALS = {
 async def test_a_guard_that_is_taken_away_is_noticed(
     stage: Ec2Stage, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    removal = REMOVALS[name]
-    monkeypatch.setattr(removal.where, removal.name, removal.instead)
     with pytest.raises((AssertionError, pytest.fail.Exception, ProviderError)):
-        await removal.play(test_ec2.TestEc2(), stage)
+        await REMOVALS[name].play_without(stage, monkeypatch)
 
 
 @pytest.mark.parametrize("name", REMOVALS)
 async def test_the_same_test_passes_with_the_guard(stage: Ec2Stage, name: str) -> None:
-    await REMOVALS[name].play(test_ec2.TestEc2(), stage)
+    await REMOVALS[name].play(stage)

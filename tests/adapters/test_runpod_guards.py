@@ -1,12 +1,13 @@
 """Each guard of the RunPod adapter, taken away: a test must notice, or it proves nothing."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.adapters import contract, test_runpod
 from tests.adapters.contract import Trouble, Verb
+from tests.adapters.removals import Removal, UnknownIsGone
 from tests.adapters.runpod_stage import MACHINE, RunpodStage
 
 from gpuwright.adapters import runpod, runpod_answers, runpod_pods, runpod_request
@@ -17,24 +18,12 @@ from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Blind, NotCommitted, NotExecuted, ProviderError
 from gpuwright.model.machine import Absent, Machine, MachineState
 
-Play: TypeAlias = Callable[[RunpodStage], Awaitable[None]]
-
 
 @pytest.fixture
 async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunpodStage]:
     monkeypatch.setattr(contract, "MACHINE", MACHINE)
     async with RunpodStage() as stage:
         yield stage
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """A guard, what stands in its place, and the test that must fail then."""
-
-    where: Any
-    name: str
-    instead: Any
-    play: Play
 
 
 def _all_is_a_promise(refusal: runpod_answers.Refusal, **_more: object) -> None:
@@ -87,16 +76,11 @@ async def _again(self: HttpClient, method: str, path: str, **more: Any) -> Answe
     return first if first.status < 500 else await _REAL_ONCE(self, method, path, **more)
 
 
-class _Lenient(dict[str, MachineState]):
-    def get(self, key: str, _default: Any = None) -> Any:
-        return dict.get(self, key, MachineState.GONE)
-
-
 _REAL_ONCE = HttpClient.call_once
 OWN = test_runpod
 SUITE = OWN.TestRunpod()
 
-REMOVALS = {
+REMOVALS: Mapping[str, Removal[RunpodStage]] = {
     "the labels at birth": Removal(
         runpod,
         "create_body",
@@ -130,7 +114,7 @@ REMOVALS = {
     "an unknown state is alive": Removal(
         runpod_pods,
         "STATES",
-        _Lenient(runpod_pods.STATES),
+        UnknownIsGone(runpod_pods.STATES),
         lambda s: SUITE.test_a_state_that_nobody_knows_is_alive(s, Verb.LOOK),
     ),
     "an error is there and broken": Removal(
@@ -209,10 +193,8 @@ REMOVALS = {
 async def test_a_guard_that_is_taken_away_is_noticed(
     stage: RunpodStage, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    removal = REMOVALS[name]
-    monkeypatch.setattr(removal.where, removal.name, removal.instead)
     with pytest.raises((AssertionError, pytest.fail.Exception, ProviderError, Blind)):
-        await removal.play(stage)
+        await REMOVALS[name].play_without(stage, monkeypatch)
 
 
 @pytest.mark.parametrize("name", REMOVALS)

@@ -1,12 +1,13 @@
 """Each guard of the SkyPilot adapter, taken away: a test must notice, or it proves nothing."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.adapters import contract, test_skypilot
 from tests.adapters.contract import Trouble, Verb
+from tests.adapters.removals import Removal, UnknownIsGone
 from tests.adapters.skypilot_stage import MACHINE, SkyPilotStage
 
 from gpuwright.adapters import (
@@ -21,10 +22,8 @@ from gpuwright.adapters.skypilot_calls import Calls
 from gpuwright.adapters.skypilot_machines import Remembered
 from gpuwright.adapters.skypilot_wire import Wire
 from gpuwright.model.errors import Blind, NotCommitted, ProviderError
-from gpuwright.model.machine import Absent, MachineState, Tombstone
+from gpuwright.model.machine import Absent, Tombstone
 
-Suite: TypeAlias = test_skypilot.TestSkyPilot
-Play: TypeAlias = Callable[[Suite, SkyPilotStage], Awaitable[None]]
 OnItsWay = test_skypilot.TestALaunchOnItsWay
 Restarts = test_skypilot.TestAServerThatRestarts
 Powers = test_skypilot.TestPower
@@ -36,16 +35,6 @@ async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SkyPilotStage]
     monkeypatch.setattr(skypilot, "POWER_SECONDS", 0.3)
     async with SkyPilotStage() as stage:
         yield stage
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """A guard, what stands in its place, and the test that must fail then."""
-
-    where: Any
-    name: str
-    instead: Any
-    play: Play
 
 
 async def _nothing_there(_self: Calls, _refused: object, _read: object) -> None:
@@ -95,103 +84,101 @@ async def _known_or_ended(self: Calls, request_id: str) -> Any:
     return found[0] if found else skypilot_machines.RequestState(request_id, "launch", "", "CANCELLED")
 
 
-UNKNOWN_IS_GONE = type(
-    "Lenient", (dict,), {"get": lambda self, key, _default=None: dict.get(self, key, MachineState.GONE)}
-)
+SUITE = test_skypilot.TestSkyPilot()
 
-REMOVALS = {
+REMOVALS: Mapping[str, Removal[SkyPilotStage]] = {
     "the look before a launch": Removal(
-        Calls, "before", _nothing_there, lambda c, s: OnItsWay().test_another_owners_machine_is_not_launched_upon(s)
+        Calls, "before", _nothing_there, OnItsWay().test_another_owners_machine_is_not_launched_upon
     ),
     "one launch is one request": Removal(
         Wire,
         "submit",
         Wire.ask,
-        lambda c, s: c.test_an_answer_lost_before_anything_was_done_is_unknown(s, Trouble.LOST),
+        lambda s: SUITE.test_an_answer_lost_before_anything_was_done_is_unknown(s, Trouble.LOST),
     ),
     "the labels at birth": Removal(
-        skypilot_request, "encoded", lambda _labels: {}, lambda c, s: c.test_a_look_shows_the_machine_under_the_name(s)
+        skypilot_request, "encoded", lambda _labels: {}, SUITE.test_a_look_shows_the_machine_under_the_name
     ),
     "an unknown answer is no promise": Removal(
         skypilot,
         "raise_for_launch",
         _all_is_a_promise,
-        lambda c, s: c.test_an_answer_lost_before_anything_was_done_is_unknown(s, Trouble.UNPROMISED),
+        lambda s: SUITE.test_an_answer_lost_before_anything_was_done_is_unknown(s, Trouble.UNPROMISED),
     ),
     "an unknown failure is no promise": Removal(
         skypilot,
         "raise_for_failed_launch",
         _failure_is_a_promise,
-        lambda c, s: OnItsWay().test_a_launch_that_was_interrupted_is_unknown(s),
+        OnItsWay().test_a_launch_that_was_interrupted_is_unknown,
     ),
     "the shape of an answer": Removal(
         skypilot_wire,
         "refusal_of",
         _always_shaped,
-        lambda c, s: c.test_a_terminate_without_an_answer_of_the_provider_is_unknown(s, Trouble.PROXY_PAGE),
+        lambda s: SUITE.test_a_terminate_without_an_answer_of_the_provider_is_unknown(s, Trouble.PROXY_PAGE),
     ),
     "the shape of a request that was taken": Removal(
         skypilot_wire,
         "_request_id",
         _any_id,
-        lambda c, s: c.test_an_answer_lost_after_the_machine_was_made_is_unknown(s, Trouble.PAGE_AFTER),
+        lambda s: SUITE.test_an_answer_lost_after_the_machine_was_made_is_unknown(s, Trouble.PAGE_AFTER),
     ),
     "the gate": Removal(
         Wire,
         "submit",
         _without_the_gate,
-        lambda c, s: c.test_a_closed_gate_lets_nothing_out(s, Verb.DELETE),
+        lambda s: SUITE.test_a_closed_gate_lets_nothing_out(s, Verb.DELETE),
     ),
     "a read is repeated": Removal(
         skypilot_wire,
         "_again",
         _once,
-        lambda c, s: c.test_a_read_is_repeated_once_when_its_connection_breaks(s, Verb.LIST),
+        lambda s: SUITE.test_a_read_is_repeated_once_when_its_connection_breaks(s, Verb.LIST),
     ),
     "a failed launch leaves a broken machine": Removal(
-        skypilot_machines, "_INIT", "NEVER", lambda c, s: c.test_a_machine_that_has_failed_is_seen(s)
+        skypilot_machines, "_INIT", "NEVER", SUITE.test_a_machine_that_has_failed_is_seen
     ),
     "what goes is shown while it goes": Removal(
-        skypilot_machines, "DOWN", "never", lambda c, s: c.test_a_machine_is_shown_while_it_goes(s)
+        skypilot_machines, "DOWN", "never", SUITE.test_a_machine_is_shown_while_it_goes
     ),
     "an unknown state is alive": Removal(
         skypilot_machines,
         "_STATES",
-        UNKNOWN_IS_GONE(skypilot_machines._STATES),
-        lambda c, s: c.test_a_state_that_nobody_knows_is_alive(s, Verb.LOOK),
+        UnknownIsGone(skypilot_machines._STATES),
+        lambda s: SUITE.test_a_state_that_nobody_knows_is_alive(s, Verb.LOOK),
     ),
     "a launch that waits proves nothing": Removal(
-        skypilot, "LAUNCH", "never", lambda c, s: OnItsWay().test_a_launch_that_waits_is_neither_there_nor_gone(s)
+        skypilot, "LAUNCH", "never", OnItsWay().test_a_launch_that_waits_is_neither_there_nor_gone
     ),
     "the tombstone": Removal(
         Remembered,
         "sighting",
         lambda _self, _name, _requests: Absent(),
-        lambda c, s: c.test_a_machine_that_was_deleted_behind_our_back_leaves_its_tombstone(s),
+        SUITE.test_a_machine_that_was_deleted_behind_our_back_leaves_its_tombstone,
     ),
     "no tombstone without the server's word": Removal(
         Remembered,
         "sighting",
         _any_row_is_a_tombstone,
-        lambda c, s: Restarts().test_a_server_that_has_lost_its_database_proves_nothing(s),
+        Restarts().test_a_server_that_has_lost_its_database_proves_nothing,
     ),
     "a terminate is accepted when its machine shows": Removal(
         skypilot.SkyPilot,
         "_going",
         _accepted_at_once,
-        lambda c, s: c.test_terminating_what_was_never_there_is_no_failure_and_no_proof(s),
+        SUITE.test_terminating_what_was_never_there_is_no_failure_and_no_proof,
     ),
     "a power call under way is not repeated": Removal(
         skypilot.SkyPilot,
         "_standing",
         _never_busy,
-        lambda c, s: Powers().test_a_call_that_is_under_way_is_not_repeated(s),
+        Powers().test_a_call_that_is_under_way_is_not_repeated,
     ),
     "a request that is not known yet is no failure": Removal(
         Calls,
         "request",
         _known_or_ended,
-        lambda c, s: OnItsWay().test_a_launch_that_is_not_registered_yet_is_waited_for(s),
+        OnItsWay().test_a_launch_that_is_not_registered_yet_is_waited_for,
     ),
 }
 
@@ -200,12 +187,10 @@ REMOVALS = {
 async def test_a_guard_that_is_taken_away_is_noticed(
     stage: SkyPilotStage, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    removal = REMOVALS[name]
-    monkeypatch.setattr(removal.where, removal.name, removal.instead)
     with pytest.raises((AssertionError, pytest.fail.Exception, ProviderError, Blind)):
-        await removal.play(test_skypilot.TestSkyPilot(), stage)
+        await REMOVALS[name].play_without(stage, monkeypatch)
 
 
 @pytest.mark.parametrize("name", REMOVALS)
 async def test_the_same_test_passes_with_the_guard(stage: SkyPilotStage, name: str) -> None:
-    await REMOVALS[name].play(test_skypilot.TestSkyPilot(), stage)
+    await REMOVALS[name].play(stage)
