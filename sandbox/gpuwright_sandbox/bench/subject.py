@@ -13,6 +13,7 @@ from gpuwright_sandbox.bench.errors import BenchError
 from gpuwright_sandbox.controlplane.identity import Usage, measure
 from gpuwright_sandbox.controlplane.layout import LOOPBACK, free_port
 from gpuwright_sandbox.loopback import ask
+from gpuwright_sandbox.started import comes_up
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
@@ -56,10 +57,8 @@ class Subject:
         """
         began = time.monotonic()
         self.spawn()
-        while not self.is_ready():
-            if self._running().poll() is not None or time.monotonic() - began > START_SECONDS:
-                raise BenchError(f"the operator did not become ready:\n{self.log.read_text()[-3000:]}")
-            time.sleep(_GLANCE_SECONDS)
+        if not comes_up(self._running(), self.is_ready, START_SECONDS, _GLANCE_SECONDS):
+            raise BenchError(f"the operator did not become ready:\n{self.log.read_text()[-3000:]}")
         return time.monotonic() - began
 
     def spawn(self) -> None:

@@ -4,13 +4,12 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from gpuwright_sandbox.controlplane.layout import free_port
 from gpuwright_sandbox.gateway.door import LOOPBACK, answers
+from gpuwright_sandbox.loopback import ask
+from gpuwright_sandbox.started import Started, comes_up
 
 IMAGES = Path(__file__).parent / "images.json"
 START_SECONDS = 60.0
@@ -21,11 +20,12 @@ class MotoError(Exception):
     """moto did not start; the message ends with what it printed."""
 
 
-class MotoProcess:
+class MotoProcess(Started):
     """moto's server. It forgets everything when it ends; accounts in it know nothing of each other."""
 
     def __init__(self) -> None:
-        self.port = _free_port()
+        # Not 0: moto prints the port that it was given, not the one that it got.
+        self.port = free_port()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -47,11 +47,8 @@ class MotoProcess:
         self._child = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=self._output, stderr=subprocess.STDOUT
         )
-        until = time.monotonic() + START_SECONDS
-        while not (answers(self.port) and self._is_up()):
-            if self._child.poll() is not None or time.monotonic() > until:
-                raise MotoError(f"moto did not start:\n{self._said()}")
-            time.sleep(GLANCE_SECONDS)
+        if not comes_up(self._child, self._is_up, START_SECONDS, GLANCE_SECONDS):
+            raise MotoError(f"moto did not start:\n{self._said()}")
 
     def close(self) -> None:
         """End it."""
@@ -61,39 +58,9 @@ class MotoProcess:
             self._child = None
         self._output.close()
 
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _is_up(self) -> bool:
-        connection = HTTPConnection(LOOPBACK, self.port, timeout=START_SECONDS)
-        try:
-            connection.request("GET", "/moto-api/data.json")
-            return connection.getresponse().status == 200
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
+        return answers(self.port) and ask(self.port, "/moto-api/data.json", START_SECONDS)[0] == 200
 
     def _said(self) -> str:
         self._output.seek(0)
         return self._output.read().decode(errors="replace")[-3000:]
-
-
-def _free_port() -> int:
-    # Not 0: moto prints the port that it was given, not the one that it got.
-    from socket import socket  # noqa: PLC0415
-
-    with socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -5,16 +5,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from http.client import HTTPConnection
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 from gpuwright_sandbox.gateway.door import LOOPBACK, PortReservation, answers
 from gpuwright_sandbox.gateway.settings import DEFAULT_TOKEN
 from gpuwright_sandbox.gateway.shapes import Json, dump, parse
+from gpuwright_sandbox.started import Started, comes_up
 
 START_SECONDS = 60.0
 STOP_SECONDS = 5.0
@@ -28,7 +27,7 @@ class GatewayProcessError(Exception):
     """The gateway did not start, or did not do what it was asked; read the message, which ends with its output."""
 
 
-class GatewayProcess:
+class GatewayProcess(Started):
     """A gateway in a process of its own, for tests and demos that also run the operator as a process.
 
     `with GatewayProcess() as gateway:` starts and stops it. The port stays the same, and nobody else's, until `close`.
@@ -77,7 +76,7 @@ class GatewayProcess:
         """Start it and return when it answers.
 
         Raises:
-            GatewayProcessError: it ended at once, or did not answer within 15 s.
+            GatewayProcessError: it ended at once, or did not answer within a minute.
         """
         command = [sys.executable, "-m", "gpuwright_sandbox.gateway"]
         # Its input ends with this process, however that dies: no gateway is left over.
@@ -89,7 +88,9 @@ class GatewayProcess:
         self._child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=self._output, stderr=subprocess.STDOUT, env=dict(os.environ)
         )
-        self._wait_until_it_answers(self._child)
+        if not comes_up(self._child, lambda: answers(self.port), START_SECONDS, GLANCE_SECONDS):
+            self.kill()
+            raise GatewayProcessError(f"the gateway did not start on port {self.port}:\n{self.output()}")
         if self._settings:
             self.change_settings(**self._settings)
 
@@ -119,19 +120,6 @@ class GatewayProcess:
         self.kill()
         self._reservation.close()
         self._output.close()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def machines(self) -> list[Object]:
         """Return every machine there is and was, as GET /_sandbox/machines shows them."""
@@ -210,14 +198,6 @@ class GatewayProcess:
         """Return what it has printed since the first start."""
         self._output.seek(0)
         return self._output.read().decode(errors="replace")
-
-    def _wait_until_it_answers(self, child: subprocess.Popen[bytes]) -> None:
-        until = time.monotonic() + START_SECONDS
-        while not answers(self.port):
-            if child.poll() is not None or time.monotonic() > until:
-                self.kill()
-                raise GatewayProcessError(f"the gateway did not start on port {self.port}:\n{self.output()}")
-            time.sleep(GLANCE_SECONDS)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._child is not None:

@@ -2,16 +2,16 @@
 
 import os
 import subprocess
-import time
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import psutil  # type: ignore[import-untyped]
 
-from gpuwright_sandbox.skypilot.real.slurm import CLUSTER, LOOPBACK, Slurm, free_port
+from gpuwright_sandbox.controlplane.layout import LOOPBACK, free_port
+from gpuwright_sandbox.loopback import ask
+from gpuwright_sandbox.skypilot.real.slurm import CLUSTER, Slurm
+from gpuwright_sandbox.started import Started, comes_up
 
 START_SECONDS = 420.0  # 10 s on an idle machine, minutes on a busy one
 GLANCE_SECONDS = 0.5
@@ -30,7 +30,7 @@ class ServerError(Exception):
     """The server did not start; the message ends with what it printed."""
 
 
-class RealServer:
+class RealServer(Started):
     """One API server that may drive one Slurm. It keeps what it knows in `folder`, over restarts."""
 
     def __init__(self, folder: Path, environment: Path, slurm: Slurm) -> None:
@@ -53,17 +53,7 @@ class RealServer:
         catalogue = self.folder / ".sky" / "catalogs" / "v8" / "common"
         catalogue.mkdir(parents=True)
         (catalogue / "accelerators.csv").write_text(CATALOGUE)
-        try:
-            self.start()
-        except BaseException:
-            self.kill()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.kill()
+        return super().__enter__()
 
     def start(self) -> None:
         """Start it and return when it is healthy. Raises ServerError."""
@@ -81,11 +71,8 @@ class RealServer:
             self._child = subprocess.Popen(
                 command, env=variables, cwd=self.folder, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
             )
-        until = time.monotonic() + START_SECONDS
-        while not self._is_healthy():
-            if self._child.poll() is not None or time.monotonic() > until:
-                raise ServerError(f"SkyPilot's server did not start:\n{self._said()}")
-            time.sleep(GLANCE_SECONDS)
+        if not comes_up(self._child, self._is_healthy, START_SECONDS, GLANCE_SECONDS):
+            raise ServerError(f"SkyPilot's server did not start:\n{self._said()}")
 
     def kill(self) -> None:
         """End it at once, and whatever its workers have become: orphans would keep its ports."""
@@ -95,6 +82,10 @@ class RealServer:
                     process.kill()
             self._child.wait()
             self._child = None
+
+    def close(self) -> None:
+        """End it for good; its folder stays."""
+        self.kill()
 
     def _family(self) -> list[psutil.Process]:
         """Return every process of this server's: its children, and those that have left it and still stand in its home.
@@ -115,14 +106,7 @@ class RealServer:
             return False
 
     def _is_healthy(self) -> bool:
-        connection = HTTPConnection(LOOPBACK, self.port, timeout=10)
-        try:
-            connection.request("GET", "/api/health")
-            return connection.getresponse().status == 200
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
+        return ask(self.port, "/api/health", seconds=10)[0] == 200
 
     def _said(self) -> str:
         return (self.folder / "server.out").read_text(errors="replace")[-3000:]

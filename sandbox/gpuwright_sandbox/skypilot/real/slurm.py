@@ -6,13 +6,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from socket import gethostname, socket
-from types import TracebackType
-from typing import Self
+from socket import gethostname
+
+from gpuwright_sandbox.controlplane.layout import LOOPBACK, free_port
+from gpuwright_sandbox.started import Started
 
 START_SECONDS = 60.0
 GLANCE_SECONDS = 0.2
-LOOPBACK = "127.0.0.1"
 CLUSTER = "localslurm"
 GPU = "h100"
 GPUS = 2
@@ -74,7 +74,7 @@ class SlurmError(Exception):
     """Slurm did not start; the message ends with what its programs logged."""
 
 
-class Slurm:
+class Slurm(Started):
     """Munge, the controller, a node and an SSH server, all on loopback. `uv`: the program that the node gets."""
 
     def __init__(self, folder: Path, uv: Path) -> None:
@@ -85,19 +85,19 @@ class Slurm:
         conf = {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
         self._environment = {**os.environ, **conf}
 
-    def __enter__(self) -> Self:
-        try:
-            self._write()
-            self._start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
+    def start(self) -> None:
+        """Start all of it and return when the node takes jobs. Raises SlurmError."""
+        self._write()
+        folder = self.folder
+        named = {"socket": "sock", "key-file": "key", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
+        munge = ["--force", "--foreground", *(f"--{name}={folder}/munge.{end}" for name, end in named.items())]
+        self._spawn("munged", "/usr/sbin/munged", *munge)
+        self._wait("munge", (folder / "munge.sock").exists)
+        self._spawn("slurmctld", "/usr/sbin/slurmctld", "-D", "-f", str(folder / "slurm.conf"))
+        self._spawn("slurmd", *self._apart("/usr/sbin/slurmd -D -f " + str(folder / "slurm.conf")))
+        Path("/run/sshd").mkdir(exist_ok=True)
+        self._spawn("sshd", *self._apart(f"/usr/sbin/sshd -D -e -f {folder}/sshd_config"))
+        self._wait("the node", lambda: "idle" in self._ask("sinfo", "--noheader", "--format=%T"))
 
     def jobs(self) -> list[str]:
         """Return the names of the jobs that hold something, or want to: the truth of what bills."""
@@ -138,18 +138,6 @@ class Slurm:
         key.write_bytes(os.urandom(128))
         key.chmod(0o600)
 
-    def _start(self) -> None:
-        folder = self.folder
-        named = {"socket": "sock", "key-file": "key", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
-        munge = ["--force", "--foreground", *(f"--{name}={folder}/munge.{end}" for name, end in named.items())]
-        self._spawn("munged", "/usr/sbin/munged", *munge)
-        self._wait("munge", (folder / "munge.sock").exists)
-        self._spawn("slurmctld", "/usr/sbin/slurmctld", "-D", "-f", str(folder / "slurm.conf"))
-        self._spawn("slurmd", *self._apart("/usr/sbin/slurmd -D -f " + str(folder / "slurm.conf")))
-        Path("/run/sshd").mkdir(exist_ok=True)
-        self._spawn("sshd", *self._apart(f"/usr/sbin/sshd -D -e -f {folder}/sshd_config"))
-        self._wait("the node", lambda: "idle" in self._ask("sinfo", "--noheader", "--format=%T"))
-
     def _apart(self, command: str) -> list[str]:
         """Return the command with a home and programs of its own, which nobody else on this machine sees."""
         home = Path.home()
@@ -187,11 +175,3 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait(10)
-
-
-def free_port() -> int:
-    """Return a port that nobody has at the moment."""
-    with socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
