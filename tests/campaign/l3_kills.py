@@ -84,5 +84,8 @@ def steady(first: list[str], second: list[str]) -> list[str]:
 
 
 def is_chance(effect: str) -> bool:
-    """Return whether this is a read, or a write that puts nothing on record."""
-    return _is_read(effect) or " says " in effect
+    """Return whether this is a read, or a write that puts nothing on record.
+
+    Of many Events at once some are told as one, later: in a place that has seen many plays one may come in the next.
+    """
+    return _is_read(effect) or " says " in effect or effect.startswith("event ")

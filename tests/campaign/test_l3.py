@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.campaign.l3_book import Book
 from tests.campaign.l3_effects import Counting, api_label, gateway_label
-from tests.campaign.l3_kills import KillAt, Position, steady, worth_killing
+from tests.campaign.l3_kills import KillAt, Position, is_chance, steady, worth_killing
 from tests.campaign.l3_operator import copied, inode_of
 from tests.campaign.l3_plays import PLAYS
 from tests.campaign.l3_points import Point, result_of
@@ -175,3 +175,8 @@ def _called(server: int, port: int) -> socket.socket:
     caller.bind(("127.0.0.1", port))
     caller.connect(("127.0.0.1", server))
     return caller
+
+
+def test_reads_reports_and_events_may_come_or_not() -> None:
+    effects = ["look#1", "instance says Starting#1", "event Released#1", "instance record Intended#1", "create#1"]
+    assert [effect for effect in effects if not is_chance(effect)] == effects[3:]

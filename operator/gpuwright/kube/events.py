@@ -1,9 +1,8 @@
 """Events of our own: events.k8s.io/v1, few, and folded where many say the same.
 
 A repeated Event of one object becomes a count in its series. When many objects have the same to say at once, a few get
-their
-own Event and the rest is told as one ("and 57 more"), so that a burst of a thousand machines is no burst of a thousand
-writes.
+their own Event and the rest is told as one ("and 57 more"), so that a burst of a thousand machines is no burst of a
+thousand writes.
 """
 
 import asyncio
