@@ -178,5 +178,11 @@ def _called(server: int, port: int) -> socket.socket:
 
 
 def test_reads_reports_and_events_may_come_or_not() -> None:
-    effects = ["look#1", "instance says Starting#1", "event Released#1", "instance record Intended#1", "create#1"]
+    effects = [
+        "list after create#1",
+        "instance says Starting#1",
+        "event Released#1",
+        "instance record Intended#1",
+        "create#1",
+    ]
     assert [effect for effect in effects if not is_chance(effect)] == effects[3:]
