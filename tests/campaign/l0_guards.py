@@ -17,6 +17,7 @@ from gpuwright.instance.rules import (
     decide,
     deletion,
     evidence,
+    first_look,
     launch,
     replacement,
     settlement,
@@ -162,7 +163,9 @@ GUARDS = (
         "I2 I9 I7",
         "status lost after the machine died; made late, deletes",
     ),
-    _guard("look by owner first", without(launch.look_by_owner_first), "I1", "status lost of the second name; is lost"),
+    _guard(
+        "look by owner first", without(first_look.look_by_owner_first), "I1", "status lost of the second name; is lost"
+    ),
     _guard(
         "record first where nothing can be read",
         off.write_again_where_the_record_is_lost,

@@ -19,6 +19,7 @@ from gpuwright.instance.rules import (
     deletion,
     duplicates,
     evidence,
+    first_look,
     launch,
     liveness,
     records,
@@ -280,7 +281,7 @@ def write_again_where_the_record_is_lost(patch: Patch) -> None:
             return None
         return Record(replace(seen.memory, launch=records.first_launch(seen, provider)), "first record")
 
-    instead_of(launch.record_first_where_nothing_can_be_read, first)(patch)
+    instead_of(first_look.record_first_where_nothing_can_be_read, first)(patch)
 
 
 def keep_without_a_ledger(patch: Patch) -> None:

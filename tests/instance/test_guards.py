@@ -25,7 +25,7 @@ from tests.instance.removals import Patch, Remove, changed, without
 from tests.instance.world import Leaving, World, new_body
 
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.rules import admission, decide, deletion, evidence, launch, replacement
+from gpuwright.instance.rules import admission, decide, deletion, evidence, first_look, replacement
 from gpuwright.model.machine import MachineState
 from gpuwright.model.memory import Launch, Outcome
 from gpuwright.model.names import Owner
@@ -281,7 +281,7 @@ GUARDS = (
     Guard("only the writer sends", a_create_is_on_its_way_when_its_sender_dies, doubled, off.whoever_finds_it_sends_it),
     Guard("send window", an_operator_sleeps_between_intent_and_send, doubled, no_window),
     Guard("no intent while deleting", a_failure_is_followed_by_a_delete, bought_again, deleted_or_not_is_the_same),
-    Guard("look by owner first", the_status_is_lost, doubled, without(launch.look_by_owner_first)),
+    Guard("look by owner first", the_status_is_lost, doubled, without(first_look.look_by_owner_first)),
     Guard("place recorded, wanted", the_endpoint_moves, doubled, without(admission.stall_when_place_changed)),
     Guard(
         "place recorded, deleted",

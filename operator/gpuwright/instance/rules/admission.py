@@ -119,3 +119,12 @@ def keep_finalizer(seen: Observation) -> Action | None:
     if seen.launch is None or seen.instance.finalized:
         return None
     return AddFinalizer()
+
+
+def hindered(provider: ProviderView) -> Wait:
+    """Return the wait for a provider that takes no creates at the moment, in its own words."""
+    hindrance = provider.hindrance
+    if hindrance is None:
+        return Wait(Reason.WAITING, "waiting for the provider", brief=True)
+    brief = hindrance.reason is Reason.WAITING
+    return Wait(hindrance.reason, hindrance.message, seconds=60, stalled=hindrance.stalls, brief=brief)

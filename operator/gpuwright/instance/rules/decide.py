@@ -10,6 +10,7 @@ from gpuwright.instance.rules import (
     admission,
     deletion,
     duplicates,
+    first_look,
     launch,
     liveness,
     power,
@@ -44,8 +45,8 @@ WANTED: tuple[Rule, ...] = (
     # no machine yet
     settlement.adopt_what_is_shown,
     launch.buy_nothing_while_stopped,
-    launch.record_first_where_nothing_can_be_read,
-    launch.look_by_owner_first,
+    first_look.record_first_where_nothing_can_be_read,
+    first_look.look_by_owner_first,
     launch.stall_when_rejected,
     launch.look_after_a_promise,
     launch.stall_at_capacity_deadline,
