@@ -128,6 +128,11 @@ def test_another_region_is_refused_before_anything_is_sent() -> None:
         check(a_request({"region": "us-east-2"}).wishes.machine, "us-east-1")
 
 
+def test_a_login_for_an_image_is_refused_because_images_are_amis() -> None:
+    with pytest.raises(Rejected, match=r"leave out spec\.machine\.imagePullSecretRef"):
+        check(a_request({"imagePullSecretRef": {"name": "registry"}}).wishes.machine, "us-east-1")
+
+
 def test_user_data_goes_along_where_there_is_some() -> None:
     assert "UserData" not in built(a_request())
     assert built(a_request(user_data="#!/bin/sh\n"))["UserData"] == "#!/bin/sh\n"

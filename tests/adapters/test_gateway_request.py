@@ -7,6 +7,7 @@ import pytest
 from gpuwright.adapters.gateway_request import create_body
 from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.names import Owner
+from gpuwright.model.registry_login import RegistryLogin
 from gpuwright.model.request import MachineRequest, Wishes, request_for
 
 OWNER = Owner("cluster-1", "team-a", "trainer-0", "uid-1")
@@ -37,6 +38,7 @@ def test_everything_that_a_spec_can_say_is_sent() -> None:
         env={"RUN_ID": "42"},
         user_data="#!/bin/sh\n",
         ssh_keys=("ssh-ed25519 AAAAC3Nza me@example",),
+        logins=(RegistryLogin("docker.io", "no", "no"), RegistryLogin("registry.example/trainer", "me", "hush")),
     )
     assert create_body(request) == {
         "name": request.name,
@@ -54,6 +56,7 @@ def test_everything_that_a_spec_can_say_is_sent() -> None:
             "gpuwright.dev/incarnation": "2",
         },
         "user_data": "#!/bin/sh\n",
+        "registry_auth": {"server": "registry.example", "username": "me", "password": "hush"},
         "ssh_authorized_keys": ["ssh-ed25519 AAAAC3Nza me@example"],
         "instance_type": "gpu.h100.1",
         "cpu": 1,

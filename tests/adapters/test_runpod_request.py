@@ -119,9 +119,10 @@ def test_nobody_can_pass_for_another_owner_by_a_tag_or_a_variable() -> None:
         ({"zone": "a"}, "write its data center in machine.region"),
         ({"image": None}, "write machine.image, or machine.runpod.templateId"),
         ({"user_data": "#!/bin/sh"}, "use machine.runpod.args"),
+        ({"imagePullSecretRef": {"name": "registry"}}, "kept there in machine.runpod.registryId"),
         ({"ports": [{"name": "dns", "port": 53, "protocol": "UDP"}]}, "leave them out of machine.ports"),
     ],
-    ids=["no gpu", "cores", "spot", "zone", "no image", "user data", "udp"],
+    ids=["no gpu", "cores", "spot", "zone", "no image", "user data", "pull secret", "udp"],
 )
 def test_a_wish_that_cannot_be_had_is_told_with_what_to_write(spec: dict[str, Any], words: str) -> None:
     with pytest.raises(Rejected) as caught:

@@ -12,6 +12,7 @@ from tests.adapters.contract import a_request
 from gpuwright.adapters.skypilot_request import launch_body, user_of
 from gpuwright.model.errors import Rejected
 from gpuwright.model.machine_spec import MachineSpec
+from gpuwright.model.registry_login import RegistryLogin
 from gpuwright.model.request import MachineRequest, Wishes
 from gpuwright.model.skypilot_spec import SkyPilotSpec
 
@@ -78,6 +79,28 @@ def test_a_port_of_udp_is_refused_with_what_to_write() -> None:
     ports = [{"name": "ssh", "port": 22}, {"name": "dns", "port": 53, "protocol": "UDP"}]
     with pytest.raises(Rejected, match=r"leave them out of machine\.ports"):
         launch_body(asking({"gpu": {"type": "H100"}, "ports": ports}), spec())
+
+
+HUB = {"gpu": {"type": "H100"}, "image": "docker:nvcr.io/nvidia/pytorch:26.10-py3"}
+LOGIN = (RegistryLogin("nvcr.io", "me", "hush"),)
+
+
+def test_a_login_for_the_image_stands_where_skypilot_hides_it() -> None:
+    found = task(asking(HUB, logins=LOGIN, env={"TOKEN": "s3cret"}))
+    assert found["secrets"] == {
+        "TOKEN": "s3cret",
+        "SKYPILOT_DOCKER_USERNAME": "me",
+        "SKYPILOT_DOCKER_PASSWORD": "hush",
+        "SKYPILOT_DOCKER_SERVER": "nvcr.io",
+    }
+    assert "hush" not in str({**found, "secrets": {}})
+    assert "SKYPILOT_DOCKER" not in found["setup"]
+    assert "secrets" not in task(asking({**HUB, "image": "ami-1"}, logins=LOGIN))
+
+
+def test_a_login_given_twice_is_refused_with_what_to_write() -> None:
+    with pytest.raises(Rejected, match=r"leave them out of bootstrap\.env"):
+        launch_body(asking(HUB, logins=LOGIN, env={"SKYPILOT_DOCKER_SERVER": "nvcr.io"}), spec())
 
 
 def test_nothing_is_run_that_a_repeated_launch_would_run_again() -> None:

@@ -17,6 +17,7 @@ from tests.e2e.cluster import NAMESPACES, SECRETS, Cluster
 from tests.e2e.operator_process import OperatorProcess
 from tests.e2e.world import FAST_BOOT, SHORT_TIMES
 
+from gpuwright.model.registry_login import SECRET_KEY, SECRET_TYPE
 from gpuwright_sandbox.controlplane.clients import open_client
 from gpuwright_sandbox.controlplane.plane import ControlPlane
 from gpuwright_sandbox.gateway.process import GatewayProcess
@@ -27,6 +28,7 @@ SIZES = [
     {"name": "large", "instanceType": "gpu.h100.1", "pricePerHour": "2.10"},
     {"name": "small", "cpu": "4", "memory": "16Gi"},
 ]
+REGISTRY = '{"auths": {"registry.example": {"username": "team-a", "password": "example"}}}'
 _EXAMPLE = {"namespace": "team-a", "token": "gateway-token", "spare": "spare-token"}
 
 
@@ -68,13 +70,14 @@ class Ground:
         for word in ("token", "spare"):
             self._make_secret(f"{name}-{word}", {"token": self.gateway.token, "other": self.gateway.token})
 
-    def _make_secret(self, name: str, content: Mapping[str, str]) -> None:
-        body = {"metadata": {"name": name, "namespace": self.namespace}, "stringData": dict(content)}
+    def _make_secret(self, name: str, content: Mapping[str, str], kind: str = "Opaque") -> None:
+        body = {"metadata": {"name": name, "namespace": self.namespace}, "type": kind, "stringData": dict(content)}
         self.cluster.create(SECRETS, body)
 
     def make_shared(self) -> None:
-        """Create what the instances share: their provider, and the Secret that their bootstrap names."""
+        """Create what the instances share: their provider, and the Secrets that they name."""
         self._make_secret("trainer-secrets", {"token": "a", "user-data": "#!/bin/sh\n"})
+        self._make_secret("registry", {SECRET_KEY: REGISTRY}, SECRET_TYPE)
         self.make_secrets(SHARED)
         gateway = {"endpoint": self.gateway.url, "credentialsSecretRef": {"name": f"{SHARED}-token", "key": "token"}}
         manifest = {

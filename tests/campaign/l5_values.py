@@ -107,6 +107,8 @@ INSTANCE: dict[str, Row] = {
     "spec.machine.region": to("us-west-2"),
     "spec.machine.zone": to("us-east-1b"),
     "spec.machine.purchase": to("Spot"),
+    "spec.machine.imagePullSecretRef": to({"name": "other"}),
+    "spec.machine.imagePullSecretRef.name": to("other", bad=(Bad("No_Name", NAME),)),
     "spec.machine.ports": to([{"name": "ssh", "port": 2222}]),
     "spec.machine.ports[]": to({"name": "other", "port": 2222}),
     "spec.machine.ports[].name": to("other", bad=(Bad("Not a name", "must be a name of lower-case letters"),)),

@@ -395,6 +395,7 @@ class Shape:
             yield from (text(at, base, way, good, bad, sentence) for good, bad, sentence in self.tries)
 
 
+PULL_SECRET = "spec.machine.imagePullSecretRef"
 SECRET_REFERENCES = (
     (FULL, f"{ENV}.1.valueFrom.secretKeyRef"),
     (TYPED, "spec.bootstrap.userDataSecretRef"),
@@ -414,6 +415,7 @@ OBJECT_NAMES = Shape(
     ),
     (
         (FULL, "spec.providerRef.name"),
+        (FULL, f"{PULL_SECRET}.name"),
         (ANYWHERE, "spec.placements.0.providerRef.name"),
         (PROVIDER, "spec.allowedNamespaces.names.0"),
         *((base, f"{way}.name") for base, way in SECRET_REFERENCES),
@@ -601,6 +603,9 @@ CHANGES = (
     final("spec.machine.ports", FULL, {"spec.machine.ports.0.port": 2222}, MACHINE),
     final("spec.machine.ports", FULL, {"spec.machine.ports": MISSING}, MACHINE),
     final("spec.machine.ports", TYPED, {"spec.machine.ports": [{"name": "ssh", "port": 22}]}, MACHINE),
+    final(PULL_SECRET, FULL, {f"{PULL_SECRET}.name": "other"}, MACHINE),
+    final(PULL_SECRET, FULL, {PULL_SECRET: MISSING}, MACHINE),
+    final(PULL_SECRET, TYPED, {PULL_SECRET: {"name": "registry"}}, MACHINE),
     final("spec.machine.gateway", FULL, {"spec.machine.gateway.metadata.orgId": "8"}, MACHINE),
     final("spec.machine.gateway", TYPED, {"spec.machine.gateway": {}}, MACHINE),
     final("spec.bootstrap", FULL, {"spec.bootstrap.env.0.value": "43"}, BOOTSTRAP),

@@ -10,12 +10,13 @@ import pytest
 from tests.e2e.cluster import EVENTS, INSTANCES, PROVIDERS, SECRETS, condition, holds_for
 from tests.e2e.stage import Stage
 from tests.e2e.together import Begun, cleared_away, together
-from tests.e2e.world import FAST_BOOT, World
+from tests.e2e.world import FAST_BOOT, MACHINE, World
 
 from gpuwright_sandbox.gateway.process import GatewayProcess
 
 pytestmark = pytest.mark.cluster
 
+PULL_SECRET = "kubernetes.io/dockerconfigjson"
 SECRET_SECONDS = 45.0  # a Secret that an instance names is asked for every 30 s
 
 
@@ -160,7 +161,7 @@ MISHAPS: Mapping[str, Mapping[str, Any]] = {
 
 def test_no_secret_is_seen_anywhere(begun: Begun, stage: Stage) -> None:
     """All that can go wrong goes wrong, with the log at DEBUG; then everything that can be read is searched."""
-    canaries = {name: f"canary-{name}-{secrets.token_hex(8)}" for name in ("token", "env", "data", "wrong")}
+    canaries = {name: f"canary-{name}-{secrets.token_hex(8)}" for name in ("token", "env", "data", "pull", "wrong")}
     with (
         GatewayProcess(FAST_BOOT, token=canaries["token"]) as gateway,
         cleared_away(World(stage, gateway, "canaries")) as world,
@@ -181,15 +182,21 @@ def test_no_secret_is_seen_anywhere(begun: Begun, stage: Stage) -> None:
 def _live_through_mishaps(world: World, canaries: Mapping[str, str]) -> None:
     world.make_secret()
     world.make_secret("canary-birth", key=canaries["env"], data=canaries["data"])
+    login = json.dumps({"auths": {"registry.example": {"username": "team-a", "password": canaries["pull"]}}})
+    registry = {"metadata": {"name": "canary-registry", "namespace": world.namespace}, "type": PULL_SECRET}
+    world.cluster.create(SECRETS, {**registry, "stringData": {".dockerconfigjson": login}})
     world.make_provider()
+    machine = {**MACHINE, "imagePullSecretRef": {"name": "canary-registry"}}
     bootstrap = env_from("canary-birth") | {"userDataSecretRef": {"name": "canary-birth", "key": "data"}}
     for name, fault in MISHAPS.items():
         world.fault(name, **fault)
-    instances = {name: world.create(name, bootstrap=bootstrap) for name in MISHAPS}
+    instances = {name: world.create(name, machine=machine, bootstrap=bootstrap) for name in MISHAPS}
     instances.pop("canary-refused").wait_condition("Stalled", "True", "RequestRejected")
     for instance in instances.values():
         instance.wait_ready()
-        assert canaries["env"] in json.dumps(instance.creates())
+        sent = json.dumps(instance.creates())
+        assert canaries["env"] in sent
+        assert canaries["pull"] in sent
     set_token(world, canaries["wrong"])
     world.wait_provider("CredentialsValid", "False")
 

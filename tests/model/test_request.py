@@ -7,7 +7,8 @@ import pytest
 
 from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.names import Owner, owner_labels
-from gpuwright.model.request import MachineRequest, Wishes, request_for
+from gpuwright.model.registry_login import RegistryLogin
+from gpuwright.model.request import PULL_SECRET, USER_DATA, MachineRequest, Wishes, request_for
 
 OWNER = Owner("cluster-uid", "team-a", "trainer-0", "uid-1")
 MACHINE = MachineSpec.model_validate({"gpu": {"type": "H100"}, "image": "trainer:1"})
@@ -17,7 +18,7 @@ WISHES = Wishes(
     env={"RUN_ID": "42", "TOKEN": "hunter2"},
     user_data="#!/bin/sh\necho hunter2",
     open_env={"RUN_ID": "42"},
-    secret_versions={"TOKEN": "secret-uid/17", "userData": "secret-uid/18"},
+    secret_versions={"TOKEN": "secret-uid/17", USER_DATA: "secret-uid/18"},
 )
 
 
@@ -34,6 +35,7 @@ class TestFingerprint:
         [
             pytest.param({"env": {"RUN_ID": "42", "TOKEN": "other"}}, id="the value of a variable"),
             pytest.param({"user_data": "#!/bin/sh\necho other"}, id="user data from a Secret"),
+            pytest.param({"logins": (RegistryLogin("docker.io", "me", "other"),)}, id="a login"),
         ],
     )
     def test_does_not_depend_on_secret_values(self, changes: dict[str, Any]) -> None:
@@ -46,6 +48,7 @@ class TestFingerprint:
             pytest.param({"secret_versions": {**WISHES.secret_versions, "TOKEN": "other-uid/17"}}, id="a new Secret"),
             pytest.param({"open_env": {"RUN_ID": "43"}}, id="an open variable"),
             pytest.param({"tags": {"team": "speech"}}, id="a tag"),
+            pytest.param({"secret_versions": {**WISHES.secret_versions, PULL_SECRET: "uid/1"}}, id="a pull secret"),
             pytest.param({"ssh_keys": ("ssh-ed25519 AAAA",)}, id="a key"),
             pytest.param({"machine": MACHINE.model_copy(update={"image": "trainer:2"})}, id="the image"),
         ],
@@ -67,7 +70,16 @@ class TestFingerprint:
 
 
 def test_secrets_do_not_show_in_what_is_printed() -> None:
-    assert "hunter2" not in repr(a_request())
+    login = RegistryLogin("docker.io", "hunter2", "hunter2")
+    assert "hunter2" not in repr(a_request(logins=(login,)))
+
+
+def test_the_login_is_that_of_the_image_which_is_bought_here() -> None:
+    logins = (RegistryLogin("docker.io", "a", "b"), RegistryLogin("registry.example", "c", "d"))
+    assert replace(WISHES, logins=logins).login == logins[0]
+    elsewhere = MACHINE.model_copy(update={"image": "registry.example/trainer:1"})
+    assert replace(WISHES, logins=logins, machine=elsewhere).login == logins[1]
+    assert replace(WISHES, logins=logins, machine=MACHINE.model_copy(update={"image": None})).login is None
 
 
 def test_nobody_can_tag_a_machine_as_anothers() -> None:

@@ -39,6 +39,8 @@ def check(wanted: MachineSpec, region: str) -> None:
     """Raise Rejected for a wish that this provider cannot have."""
     if wanted.region and wanted.region != region:
         raise _rejected(f"this provider is region {region}: leave out spec.machine.region, or use another provider")
+    if wanted.image_pull_secret_ref is not None:
+        raise _rejected("images at EC2 are AMIs, and need no login: leave out spec.machine.imagePullSecretRef")
 
 
 def parameters(request: MachineRequest, image: Image, instance_type: str, defaults: Ec2Defaults) -> Mapping[str, Any]:

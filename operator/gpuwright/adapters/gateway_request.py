@@ -4,6 +4,7 @@ from typing import Any
 
 from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.quantity import cpu_cores, memory_gib_ceil
+from gpuwright.model.registry_login import RegistryLogin
 from gpuwright.model.request import MachineRequest
 
 LEAST_CPU = 1  # cores
@@ -21,9 +22,16 @@ def create_body(request: MachineRequest) -> dict[str, Any]:
         "labels": request.labels,
         "user_data": request.wishes.user_data,
         "ssh_authorized_keys": [*request.wishes.ssh_keys] or None,
+        "registry_auth": _login(request.wishes.login),
         **_machine(request.wishes.machine),
     }
     return {key: value for key, value in body.items() if value is not None}
+
+
+def _login(login: RegistryLogin | None) -> dict[str, str] | None:
+    if login is None:
+        return None
+    return {"server": login.server, "username": login.username, "password": login.password}
 
 
 def _machine(wanted: MachineSpec) -> dict[str, Any]:

@@ -51,6 +51,11 @@ def check(wishes: Wishes) -> None:
             "RunPod opens no UDP ports: leave them out of machine.ports, or use another provider",
         ),
         (
+            wanted.image_pull_secret_ref is not None,
+            "RunPod keeps logins of registries itself: leave out machine.imagePullSecretRef, and name the one that is "
+            "kept there in machine.runpod.registryId",
+        ),
+        (
             wishes.user_data is not None,
             "a pod is a container and runs no user data: put it into the image, or use machine.runpod.args",
         ),

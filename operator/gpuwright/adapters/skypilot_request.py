@@ -12,12 +12,14 @@ from gpuwright.model.errors import Rejected
 from gpuwright.model.machine_spec import Purchase
 from gpuwright.model.port_spec import Port, Protocol
 from gpuwright.model.quantity import cpu_cores, memory_gib_ceil
-from gpuwright.model.request import MachineRequest
+from gpuwright.model.request import MachineRequest, Wishes
 from gpuwright.model.skypilot_spec import SkyPilotMachine, SkyPilotSpec
 
 USER = "gpuwright"
 ENV_FILE = "$HOME/.gpuwright/env"
 SSH_FILE = "$HOME/.ssh/authorized_keys"
+LOGIN_VARIABLES = ("SKYPILOT_DOCKER_USERNAME", "SKYPILOT_DOCKER_PASSWORD", "SKYPILOT_DOCKER_SERVER")
+"""All three among the secrets, or all three among the open variables (SkyPilot's sky/task.py, read 2026-11-22)."""
 
 
 def user_of(cluster: str) -> dict[str, str]:
@@ -38,7 +40,7 @@ def launch_body(request: MachineRequest, spec: SkyPilotSpec) -> dict[str, Any]:
         "resources": _resources(request, spec),
         "num_nodes": 1,
         "envs": {name: value for name, value in request.env.items() if name not in _secret_names(request)},
-        "secrets": {name: request.env[name] for name in sorted(_secret_names(request))},
+        "secrets": {name: request.env[name] for name in sorted(_secret_names(request))} | _login(request.wishes),
         "setup": _setup(request),
     }
     return {
@@ -88,6 +90,17 @@ def _cloud(own: SkyPilotMachine, spec: SkyPilotSpec) -> str | None:
 def _secret_names(request: MachineRequest) -> set[str]:
     """Return the variables whose values come from Secrets: SkyPilot shows those to nobody."""
     return set(request.wishes.env) - set(request.wishes.open_env)
+
+
+def _login(wishes: Wishes) -> dict[str, str]:
+    """Return the login for the image's registry, as SkyPilot's own client writes it; Raises Rejected."""
+    if wishes.login is None:
+        return {}
+    if not wishes.env.keys().isdisjoint(LOGIN_VARIABLES):
+        words = f"machine.imagePullSecretRef stands for {', '.join(LOGIN_VARIABLES)}: leave them out of bootstrap.env"
+        raise Rejected(words, Reason.REQUEST_REJECTED)
+    login = wishes.login
+    return dict(zip(LOGIN_VARIABLES, (login.username, login.password, login.server), strict=True))
 
 
 def _setup(request: MachineRequest) -> str:

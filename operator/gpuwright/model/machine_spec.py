@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from gpuwright.model.api_base import (
     EMPTY_IS_ABSENT,
     ApiModel,
+    ObjectName,
     crd,
     final_quantity,
     final_text,
@@ -97,6 +98,12 @@ class ListedGpu(ApiModel):
         return Gpu(type=self.type, count=self.count or 1)
 
 
+class ImagePullSecretRef(ApiModel):
+    """A Secret with logins of registries."""
+
+    name: ObjectName = Field(description="Such as registry. Name of the Secret. Required.")
+
+
 class GatewayMachine(ApiModel):
     """What only a compute gateway has."""
 
@@ -158,6 +165,12 @@ class MachineSpec(ApiModel):
         description="Such as registry.example/trainer:2026-11. What the machine runs, in the provider's own words: a "
         "container image, a disk image or a template. Default: what the provider gives.",
         json_schema_extra=final_text("image", MACHINE_IS_FINAL),
+    )
+    image_pull_secret_ref: ImagePullSecretRef | None = Field(
+        None,
+        description="Such as {name: registry}. A Secret of type kubernetes.io/dockerconfigjson in this namespace; its "
+        "login for the image's registry goes to the provider. Default: none, the image is public.",
+        json_schema_extra=final_value("imagePullSecretRef", MACHINE_IS_FINAL),
     )
     region: Word = Field(
         None,

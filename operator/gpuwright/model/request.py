@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 
 from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.names import Owner, attempt_name, canonical_hash, owner_labels, token
+from gpuwright.model.registry_login import RegistryLogin, login_for
+
+USER_DATA = "bootstrap.userDataSecretRef"  # with a point, as no variable of the environment has it
+PULL_SECRET = "machine.imagePullSecretRef"  # noqa: S105 - the name of a field
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +18,8 @@ class Wishes:
 
     `env` has every variable, `open_env` those that come from no Secret. `env` and `user_data` may hold secrets: they
     are left out of repr, so that no traceback or log can show them. `ssh_keys` are sorted: the spec has them in no
-    order. Keys of `secret_versions`: the variable's name, or `userData`.
+    order. `logins` are for registries of images. Keys of `secret_versions`: the variable's name, or USER_DATA, or
+    PULL_SECRET.
     """
 
     machine: MachineSpec
@@ -22,8 +27,14 @@ class Wishes:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     user_data: str | None = field(default=None, repr=False)
     ssh_keys: tuple[str, ...] = ()
+    logins: tuple[RegistryLogin, ...] = ()
     open_env: Mapping[str, str] = field(default_factory=dict)
     secret_versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def login(self) -> RegistryLogin | None:
+        """Return the login for the image's registry; None where none is needed, or there is none for it."""
+        return login_for(self.machine.image, self.logins) if self.machine.image else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,7 @@ class MachineRequest:
                 "labels": self.labels,
                 "machine": self.wishes.machine.model_dump(mode="json", exclude_none=True),
                 "env": dict(self.wishes.open_env),
-                "userData": None if "userData" in self.wishes.secret_versions else self.wishes.user_data,
+                "userData": None if USER_DATA in self.wishes.secret_versions else self.wishes.user_data,
                 "secrets": dict(self.wishes.secret_versions),
                 **({"sshAuthorizedKeys": list(self.wishes.ssh_keys)} if self.wishes.ssh_keys else {}),
             }

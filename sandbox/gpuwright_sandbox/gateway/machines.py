@@ -66,6 +66,15 @@ class Port:
     protocol: Protocol = Protocol.TCP
 
 
+@dataclass(frozen=True, slots=True)
+class RegistryAuth:
+    """Who pulls the image."""
+
+    server: str
+    username: str
+    password: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineRequest:
     """What was asked for; cpu in cores, memory and disk in GiB."""
@@ -83,6 +92,7 @@ class MachineRequest:
     user_data: str = ""
     ssh_authorized_keys: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
+    registry_auth: RegistryAuth | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, object] = field(default_factory=dict)
 

@@ -3,7 +3,7 @@
 import pytest
 from tests.sandbox.gateway.asking import machine_body
 
-from gpuwright_sandbox.gateway.machines import Gpu, Port, Protocol
+from gpuwright_sandbox.gateway.machines import Gpu, Port, Protocol, RegistryAuth
 from gpuwright_sandbox.gateway.orders import UnfitError, read_create, read_restore
 from gpuwright_sandbox.gateway.shapes import FieldError, Json
 
@@ -20,6 +20,7 @@ def test_reads_every_field_of_the_api() -> None:
         purchase="Spot",
         user_data="#!",
         ssh_authorized_keys=["ssh-rsa AAAAB3Nza"],
+        registry_auth={"server": "registry.example", "username": "me", "password": "hush"},
         ports=[{"name": "ssh", "port": 22}, {"name": "web", "port": 8888, "protocol": "HTTP"}],
         labels={"l": "1"},
         metadata={"m": {"n": 1}},
@@ -31,6 +32,7 @@ def test_reads_every_field_of_the_api() -> None:
     assert (request.env, request.user_data, request.labels) == ({"A": "b"}, "#!", {"l": "1"})
     assert request.metadata == {"m": {"n": 1}}
     assert request.ssh_authorized_keys == ("ssh-rsa AAAAB3Nza",)
+    assert request.registry_auth == RegistryAuth("registry.example", "me", "hush")
     assert request.ports == (Port("ssh", 22), Port("web", 8888, Protocol.HTTP))
 
 
