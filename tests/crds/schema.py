@@ -162,6 +162,7 @@ BASES = {
     "shared-gateway": example("cluster-provider.yaml", "shared-gateway"),
     "trainer-anywhere": example("placements.yaml", "trainer-anywhere"),
     "trainer-cheapest": example("cheapest.yaml", "trainer-cheapest"),
+    "trainer-long-tail": example("placements.yaml", "trainer-long-tail"),
     "trainer-ec2": example("ec2-instance.yaml", "trainer-ec2"),
     "shared-ec2": example("ec2-cluster-provider.yaml", "shared-ec2"),
     "trainer-skypilot": example("skypilot-instance.yaml", "trainer-skypilot"),

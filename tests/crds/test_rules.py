@@ -31,6 +31,7 @@ from gpuwright.model import (
 FULL, TYPED, PROVIDER = "trainer-full", "trainer-typed", "shared-gateway"
 EC2_MACHINE, EC2 = "trainer-ec2", "shared-ec2"
 SKY_MACHINE, SKY = "trainer-skypilot", "shared-skypilot"
+LONG_TAIL = "trainer-long-tail"
 POD, RUNPOD = "trainer-runpod", "shared-runpod"
 FINAL = (
     instance_spec.PROVIDER_IS_FINAL,
@@ -463,9 +464,15 @@ CASES += tuple(case for shape in SHAPES for case in shape.cases())
 
 def placed(case: Case) -> Case | None:
     """Return the case about the same word of a placement, where placements have it."""
-    words = {"spec.machine.disk": 2, "spec.machine.ec2": 2, "spec.machine.gateway": 0}
-    number = next((number for word, number in words.items() if f"{case.at}.".startswith(f"{word}.")), None)
-    if number is None:
+    words = {
+        "spec.machine.disk": (ANYWHERE, 2),
+        "spec.machine.ec2": (ANYWHERE, 2),
+        "spec.machine.gateway": (ANYWHERE, 0),
+        "spec.machine.runpod": (LONG_TAIL, 0),
+        "spec.machine.skypilot": (LONG_TAIL, 2),
+    }
+    base, number = next((found for word, found in words.items() if f"{case.at}.".startswith(f"{word}.")), ("", 0))
+    if not base:
         return None
 
     def moved(changes: Changes) -> Changes:
@@ -473,10 +480,8 @@ def placed(case: Case) -> Case | None:
 
     at = case.at.replace("spec.machine.", "spec.placements[].")
     sentence = case.sentence.replace("spec.machine.", f"spec.placements[{number}].")
-    return Case(at, ANYWHERE, moved(case.good), moved(case.bad), sentence)
+    return Case(at, base, moved(case.good), moved(case.bad), sentence)
 
-
-CASES += tuple(found for case in CASES if (found := placed(case)) is not None)
 
 SKY_BLOCK = {"endpoint": "https://skypilot.example", "credentialsSecretRef": {"name": "skypilot", "key": "token"}}
 SKY_CASES = (
@@ -527,6 +532,7 @@ RUNPOD_CASES = (
     ),
 )
 CASES += RUNPOD_CASES
+CASES += tuple(found for case in CASES if (found := placed(case)) is not None)
 
 
 PORT_NAME = "must be a name of lower-case letters, digits and '-', such as ssh"

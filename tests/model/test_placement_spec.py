@@ -60,6 +60,24 @@ def test_its_own_words_win(own: dict[str, Any], field: str, value: object) -> No
     assert found.gpu == COMMON.gpu
 
 
+@pytest.mark.parametrize("block", ["gateway", "ec2", "runpod", "skypilot"])
+def test_a_providers_block_stands_for_the_whole_of_machines(block: str) -> None:
+    words = {
+        "gateway": ({"metadata": {"a": "1", "b": "2"}}, {"metadata": {"a": "3"}}),
+        "ec2": ({"subnetId": "subnet-00000001", "keyName": "ops"}, {"keyName": "team-a"}),
+        "runpod": ({"cloud": "Community", "startSsh": True}, {"args": "python train.py"}),
+        "skypilot": ({"cloud": "aws", "autodownIdleMinutes": 60}, {"cloud": "lambda"}),
+    }
+    common, own = words[block]
+    machine = MachineSpec.model_validate({"gpu": {"type": "H100"}, block: common})
+    spec = a_spec(
+        providerRef=None, placements=[{"providerRef": {"name": "a"}}, {"providerRef": {"name": "b"}, block: own}]
+    )
+    first, second = (offer.machine(machine) for offer in spec.offers)
+    assert getattr(first, block) == getattr(machine, block)
+    assert getattr(second, block) == getattr(MachineSpec.model_validate({"gpu": {"type": "H100"}, block: own}), block)
+
+
 def test_an_empty_word_is_none_of_its_own() -> None:
     assert bought(region="") == COMMON
 

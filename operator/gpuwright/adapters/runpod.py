@@ -143,7 +143,7 @@ class Runpod:
     async def _candidates(self, request: MachineRequest, gate: Gate) -> tuple[str, ...]:
         """Return the ids of the GPUs that will do, cheapest first, and none that is dearer than asked."""
         wanted = request.wishes.machine
-        cloud = own_of(wanted).cloud
+        cloud = own_of(wanted).hardware
         found: tuple[str, ...] = (wanted.instance_type or "",)
         if wanted.instance_type is None and wanted.gpu is not None:
             found = candidates(wanted.gpu, cloud, await self._table(gate))

@@ -82,7 +82,7 @@ def create_body(request: MachineRequest, gpu: str) -> dict[str, Any]:
             "count": count_of(wanted),
             **({"minCudaVersion": own.min_cuda_version} if own.min_cuda_version else {}),
         },
-        "cloud": str(own.cloud).upper(),
+        "cloud": str(own.hardware).upper(),
         "dataCenterIds": [wanted.region] if wanted.region else None,
         "disk": None if wanted.disk is None else memory_gib_ceil(wanted.disk),
         "mounts": _mounts(own),
@@ -105,7 +105,7 @@ def _told(wishes: Wishes) -> dict[str, str]:
 
 def _mounts(own: RunpodMachine) -> dict[str, Any] | None:
     if own.network_volume_id:
-        return {"network": [{"volumeId": own.network_volume_id, "path": own.volume_path}]}
+        return {"network": [{"volumeId": own.network_volume_id, "path": own.mount_path}]}
     if own.volume is not None:
-        return {"persistent": {"size": memory_gib_ceil(own.volume), "path": own.volume_path}}
+        return {"persistent": {"size": memory_gib_ceil(own.volume), "path": own.mount_path}}
     return None

@@ -11,6 +11,8 @@ from gpuwright.model.api_base import ApiModel, ObjectName
 from gpuwright.model.ec2_spec import Ec2Machine
 from gpuwright.model.machine_spec import Disk, GatewayMachine, Image, ListedGpu, MachineSpec, Price, Purchase, Word
 from gpuwright.model.quantity import cpu_cores, memory_gib_ceil
+from gpuwright.model.runpod_spec import RunpodMachine
+from gpuwright.model.skypilot_spec import SkyPilotMachine
 
 MAX_PLACEMENTS = 16
 
@@ -86,6 +88,16 @@ class Placement(ApiModel):
         None,
         description="Such as {subnetId: subnet-0a1b2c3d4e5f60718}. What only a provider of type EC2 understands; it "
         "stands for the whole of machine's block. Default: machine's.",
+    )
+    runpod: RunpodMachine | None = Field(
+        None,
+        description="Such as {cloud: Community}. What only a provider of type RunPod understands; it stands for the "
+        "whole of machine's block. Default: machine's.",
+    )
+    skypilot: SkyPilotMachine | None = Field(
+        None,
+        description="Such as {cloud: lambda}. What only a provider of type SkyPilot understands; it stands for the "
+        "whole of machine's block. Default: machine's.",
     )
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
 from gpuwright.model.api_base import (
     EMPTY_IS_ABSENT,
@@ -60,10 +60,12 @@ class Cloud(StrEnum):
 
 
 class RunpodMachine(ApiModel):
-    """What only a pod at RunPod has."""
+    """What only a pod at RunPod has. Placements have it, too, so the schema has no defaults: every apply would be a
+    change.
+    """
 
-    cloud: Cloud = Field(
-        Cloud.SECURE,
+    cloud: Cloud | None = Field(
+        None,
         description="Whose hardware it is: Secure is RunPod's own data centers, Community is other people's. "
         "Default: Secure.",
     )
@@ -80,9 +82,8 @@ class RunpodMachine(ApiModel):
     args: _Arguments = Field(
         None, description="Such as python train.py. Arguments for the image's entrypoint. Default: none."
     )
-    start_ssh: bool = Field(
-        False,
-        strict=True,
+    start_ssh: StrictBool | None = Field(
+        None,
         description="Whether the public keys of the RunPod account are put into the pod; images that honor them start "
         "an SSH server. Default: false.",
     )
@@ -95,19 +96,28 @@ class RunpodMachine(ApiModel):
         None,
         description="Such as agv6w2qcg7. A network volume that exists already; it outlives the pod. Default: none.",
     )
-    volume_path: _Path = Field(
-        "/workspace",
+    volume_path: _Path | None = Field(
+        None,
         description="Such as /workspace. Where the pod sees the volume or the network volume. Default: /workspace.",
     )
-    global_networking: bool = Field(
-        False,
-        strict=True,
+    global_networking: StrictBool | None = Field(
+        None,
         description="Whether the pod gets a private address that other pods of the account reach from any data center. "
         "Default: false.",
     )
     min_cuda_version: _Version = Field(
         None, description="Such as 12.8. The oldest version of CUDA that the host machine may have. Default: any."
     )
+
+    @property
+    def hardware(self) -> Cloud:
+        """Return whose hardware it is, where nothing is written too."""
+        return self.cloud or Cloud.SECURE
+
+    @property
+    def mount_path(self) -> str:
+        """Return where the pod sees its volume, where nothing is written too."""
+        return self.volume_path or "/workspace"
 
     @rule(
         f"!{given('networkVolumeId')} || !{given('volume')}",
