@@ -70,7 +70,7 @@ PROVIDER: Mapping[Stands, Conditions] = {
 _HIDDEN = frozenset(
     {"observedGeneration", "lastTransitionTime", "token", "requestHash", "sentBy", "intendedTime", "createdTime"}
     | {"startedTime", "finishedTime", "credentialsVersion", "address", "id", "providerID", "send"}
-    | {"accumulated", "accumulatedTime"}
+    | {"externalPort", "url", "accumulated", "accumulatedTime"}
 )
 """What differs between any two objects, or with each edit; an intent that never left in time is written once more;
 who has had a machine for longer has paid more."""
