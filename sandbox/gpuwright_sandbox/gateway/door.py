@@ -14,6 +14,7 @@ from gpuwright_sandbox.gateway.actions import Cut
 LOOPBACK = "127.0.0.1"
 BACKLOG = 1024
 SHUTDOWN_SECONDS = 0.05
+LAST_MOMENT_SECONDS = 0.02
 
 
 class PortReservation:
@@ -106,10 +107,13 @@ class Door:
             self._reopening.cancel()
             await asyncio.gather(self._reopening, return_exceptions=True)
             self._reopening = None
+        # What was let in at the last moment is still being made, and only what is made can be dropped.
+        await asyncio.sleep(LAST_MOMENT_SECONDS)
         self._close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        await asyncio.sleep(LAST_MOMENT_SECONDS)  # and what is dropped is closed some turns of the loop later
 
     def _served(self) -> web.Server | None:
         return None if self._runner is None else self._runner.server
