@@ -44,8 +44,8 @@ test: $(READY)  ## run the tests: pure ones, and those on a real API server (abo
 	@$(BIN)/gpuwright-sandbox tools
 	@$(BIN)/gpuwright-sandbox chart-tools
 	@$(BIN)/python -m hack.programs --make promtool actionlint mkdocs
-	@# Two workers, each with a control plane of its own; the tests of one file stay together and share what they set up.
-	@$(BIN)/pytest -m 'not long' -n 2 --dist loadfile $(ARGS)
+	@# Three workers, because many tests wait, each with a control plane of its own; the tests of one file stay together.
+	@$(BIN)/pytest -m 'not long' -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-long
 test-long: $(READY)  ## run what `make test` leaves out: both Helms install for real, a short soak, EC2 without its guards

@@ -16,6 +16,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 _CRDS = Path(__file__).resolve().parents[1] / "crds"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put first what waits for a control plane, and last what only computes: no worker ends long after the others."""
+    items.sort(key=lambda item: not any(mark.name in {"cluster", "sandbox"} for mark in item.iter_markers()))
+
+
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane with the project's custom resources; it fails, and says how to get it, when nothing was built.
