@@ -96,7 +96,7 @@ def test_an_answer_that_was_lost_at_the_first_is_settled_there_before_the_second
     made_first = world.create("lost", **two(world, second), powerState="Stopped")
     world.fault("lost", action="drop", commit="first")
     made_first.change(powerState="Running")
-    made_first.wait_ready()
+    made_first.wait_condition("Ready", "True", "Running")  # being Stopped as asked is Ready, too
     assert (made_at(world, made_first.uid), made_at(second, made_first.uid)) == ([True], [])
 
 
