@@ -7,7 +7,7 @@ from gpuwright.instance.observation import Observation, Unmet
 from gpuwright.instance.rules.price import too_dear
 from gpuwright.model.conditions import Reason
 from gpuwright.model.memory import Launch, Outcome, ProviderRef
-from gpuwright.model.provider_view import ProviderView
+from gpuwright.model.provider_view import Hindrance, ProviderView
 
 DELETE_AND_CREATE = "delete this ComputeInstance and create it again with what is right"
 
@@ -73,6 +73,11 @@ def missing_provider(seen: Observation, ref: ProviderRef) -> Wait:
     hindrance = seen.missing.get(ref)
     if hindrance is None:
         return Wait(Reason.PROVIDER_NOT_FOUND, f"there is no {ref.kind} {ref.name} yet", seconds=60)
+    return hindered(hindrance)
+
+
+def hindered(hindrance: Hindrance) -> Wait:
+    """Return the wait for a provider at which nothing may be created at the moment, in its own words."""
     brief = hindrance.reason is Reason.WAITING
     return Wait(hindrance.reason, hindrance.message, seconds=60, stalled=hindrance.stalls, brief=brief)
 
@@ -100,10 +105,8 @@ def held_back(seen: Observation, provider: ProviderView) -> Wait | None:
     """
     if isinstance(seen.wishes, Unmet):
         return Wait(Reason.SECRET_NOT_FOUND, seen.wishes.message, seconds=30)
-    hindrance = provider.hindrance
-    if hindrance is not None:
-        brief = hindrance.reason is Reason.WAITING
-        return Wait(hindrance.reason, hindrance.message, seconds=60, stalled=hindrance.stalls, brief=brief)
+    if provider.hindrance is not None:
+        return hindered(provider.hindrance)
     dear = too_dear(seen, seen.placement, provider)
     if dear is not None:
         return dear
@@ -119,12 +122,3 @@ def keep_finalizer(seen: Observation) -> Action | None:
     if seen.launch is None or seen.instance.finalized:
         return None
     return AddFinalizer()
-
-
-def hindered(provider: ProviderView) -> Wait:
-    """Return the wait for a provider that takes no creates at the moment, in its own words."""
-    hindrance = provider.hindrance
-    if hindrance is None:
-        return Wait(Reason.WAITING, "waiting for the provider", brief=True)
-    brief = hindrance.reason is Reason.WAITING
-    return Wait(hindrance.reason, hindrance.message, seconds=60, stalled=hindrance.stalls, brief=brief)

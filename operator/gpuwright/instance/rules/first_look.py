@@ -51,7 +51,7 @@ def _look_at_provider(seen: Observation, ref: ProviderRef) -> Action | None:
         return Wait(Reason.RECORD_LOST, words, stalled=True) if seen.several else None
     if provider.snapshot is None or provider.snapshot.began < seen.witness.first_seen:
         if provider.hindrance is not None and (not provider.reachable or provider.credentials_rejected):
-            return hindered(provider)
+            return hindered(provider.hindrance)
         return AskList(provider.ref, "looking whether a machine of this object exists already")
     mine = [machine for machine in owned(seen, provider) if machine.alive]
     if not mine:

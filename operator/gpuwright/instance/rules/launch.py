@@ -134,7 +134,7 @@ def wait_when_nothing_may_be_created(seen: Observation) -> Action | None:
         return target if isinstance(target, Wait) else None
     if provider is None or not _may_launch(seen):
         return None
-    return hindered(provider) if provider.hindrance is not None else too_dear(seen, seen.placement, provider)
+    return hindered(provider.hindrance) if provider.hindrance is not None else too_dear(seen, seen.placement, provider)
 
 
 def finalize_before_intent(seen: Observation) -> Action | None:

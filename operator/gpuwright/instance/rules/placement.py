@@ -12,13 +12,14 @@ from decimal import Decimal
 
 from gpuwright.instance.actions import Wait
 from gpuwright.instance.observation import Observation, Unmet
+from gpuwright.instance.rules.admission import hindered
 from gpuwright.instance.rules.price import price_at, price_pause, too_dear
 from gpuwright.instance.witness import Aside
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import ProviderError, Rejected, Throttled, TooDear
 from gpuwright.model.memory import Launch, Outcome
 from gpuwright.model.placement_spec import Offer, PlacementOrder, words_of
-from gpuwright.model.provider_view import ProviderView
+from gpuwright.model.provider_view import Hindrance, ProviderView
 from gpuwright.model.request import Wishes
 
 FIRST_PAUSE = 10.0  # seconds before a placement is asked again that had nothing to give; doubles up to LONGEST_PAUSE
@@ -119,9 +120,7 @@ def _without_provider(seen: Observation, placement: int, offer: Offer) -> Held:
         if patience > 0:
             return Held(placement, offer, replace(wait, seconds=patience), leaves=False)
         return Held(placement, offer, wait)
-    transient = hindrance.reason is Reason.WAITING
-    wait = Wait(hindrance.reason, hindrance.message, LOOK_AGAIN, stalled=hindrance.stalls, brief=transient)
-    return Held(placement, offer, wait, leaves=not transient)
+    return _told(placement, offer, hindrance)
 
 
 def _refused(seen: Observation, placement: int, offer: Offer) -> Held | None:
@@ -143,12 +142,12 @@ def _for_a_person(reason: Reason, message: str) -> Wait:
 
 def _hindered(placement: int, offer: Offer, provider: ProviderView) -> Held | None:
     """Draining and offline are left for the next placement; what is only just being found out is waited for."""
-    hindrance = provider.hindrance
-    if hindrance is None:
-        return None
-    transient = hindrance.reason is Reason.WAITING
-    wait = Wait(hindrance.reason, hindrance.message, LOOK_AGAIN, stalled=hindrance.stalls, brief=transient)
-    return Held(placement, offer, wait, leaves=not transient)
+    return _told(placement, offer, provider.hindrance) if provider.hindrance is not None else None
+
+
+def _told(placement: int, offer: Offer, hindrance: Hindrance) -> Held:
+    wait = hindered(hindrance)
+    return Held(placement, offer, wait, leaves=not wait.brief)
 
 
 def _dear(seen: Observation, placement: int, offer: Offer, provider: ProviderView) -> Held | None:
