@@ -6,7 +6,6 @@ judge), and the token's file (a kubeconfig with the same account's token stands 
 """
 
 import re
-import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gpuwright_sandbox.controlplane.errors import ControlPlaneError
-from gpuwright_sandbox.controlplane.layout import LOOPBACK
+from gpuwright_sandbox.controlplane.layout import LOOPBACK, free_port
 from gpuwright_sandbox.loopback import ask
 
 Body = dict[str, Any]
@@ -57,7 +56,7 @@ def plan(pod: Body, kubeconfig: Path) -> Plan:
         raise UnsupportedPodError(f"{pod['metadata']['name']}: one container is run, and no init containers")
     container = spec["containers"][0]
     _check_mounts(spec, container)
-    ports = {port["containerPort"]: _free_port() for port in container.get("ports", ())}
+    ports = {port["containerPort"]: free_port() for port in container.get("ports", ())}
     environment = _environment(pod, container)
     words = [
         _expanded(word, environment) for word in (*container.get("command", ENTRYPOINT), *container.get("args", ()))
@@ -124,10 +123,3 @@ def _check_mounts(spec: Body, container: Body) -> None:
     missing = [mount["name"] for mount in container.get("volumeMounts", ()) if mount["name"] not in volumes]
     if missing:
         raise UnsupportedPodError(f"mounts of volumes that are not there: {missing}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port

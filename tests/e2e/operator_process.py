@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gpuwright_sandbox.controlplane.layout import free_port
 from gpuwright_sandbox.loopback import ask
 
 LOOPBACK = "127.0.0.1"
@@ -29,7 +29,7 @@ class OperatorProcess:
     """
 
     def __init__(self, kubeconfig: Path, log: Path, flags: Sequence[str] = ()) -> None:
-        self._port = _free_port()
+        self._port = free_port()
         self._log = log
         self._environment = os.environ | {"KUBECONFIG": str(kubeconfig)}
         self._command = [sys.executable, "-m", "gpuwright", "--no-leader-elect"]
@@ -135,10 +135,3 @@ def _is_complaint(line: str) -> bool:
     except json.JSONDecodeError:
         return True
     return entry.get("level") in {"ERROR", "CRITICAL"} or "traceback" in entry
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port

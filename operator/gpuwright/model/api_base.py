@@ -230,12 +230,12 @@ EMPTY_IS_ABSENT = BeforeValidator(none_when_empty)
 Seconds = Annotated[int, Field(strict=True, ge=1, le=TEN_YEARS_IN_SECONDS)]
 SecondsOrNone = Annotated[int, Field(strict=True, ge=0, le=TEN_YEARS_IN_SECONDS)]
 
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 ObjectName = Annotated[
     str,
     StringConstraints(max_length=253),
     must_match(
-        rf"{_LABEL}(\.{_LABEL})*",
+        rf"{LABEL}(\.{LABEL})*",
         "must be the name of an object: lower-case letters, digits, '-' and '.', such as gateway-token",
     ),
 ]
@@ -246,6 +246,11 @@ SecretKey = Annotated[
         r"[-._a-zA-Z0-9]+", "must be a key of the Secret's data: letters, digits, '-', '_' and '.', such as token"
     ),
 ]
+
+
+def no_label(example: str) -> str:
+    """Return what is said of a name that is not a LABEL."""
+    return f"must be a name of lower-case letters, digits and '-', such as {example}"
 
 
 def at_most_bytes(limit: int, remedy: str) -> Must[str]:

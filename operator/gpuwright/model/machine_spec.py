@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from gpuwright.model.api_base import (
     EMPTY_IS_ABSENT,
+    LABEL,
     ApiModel,
     ObjectName,
     crd,
@@ -17,6 +18,7 @@ from gpuwright.model.api_base import (
     given,
     keys_at_most,
     must_match,
+    no_label,
     rule,
 )
 from gpuwright.model.ec2_spec import Ec2Machine
@@ -38,9 +40,8 @@ class Purchase(StrEnum):
 
 Text = Annotated[str, StringConstraints(max_length=253)]
 Word = Annotated[Text | None, EMPTY_IS_ABSENT]
-_SIZE = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_NO_SIZE = "must be a name of lower-case letters, digits and '-', such as large"
-SizeName = Annotated[str, StringConstraints(max_length=63), must_match(_SIZE, _NO_SIZE)]
+_NO_SIZE = no_label("large")
+SizeName = Annotated[str, StringConstraints(max_length=63), must_match(LABEL, _NO_SIZE)]
 Image = Annotated[Annotated[str, StringConstraints(max_length=1024)] | None, EMPTY_IS_ABSENT]
 Cores = Annotated[
     Annotated[
@@ -130,7 +131,7 @@ class MachineSpec(ApiModel):
         json_schema_extra=final_text("instanceType", MACHINE_IS_FINAL),
     )
     size: Annotated[
-        Annotated[str, StringConstraints(max_length=63), must_match(f"({_SIZE})?", _NO_SIZE)] | None, EMPTY_IS_ABSENT
+        Annotated[str, StringConstraints(max_length=63), must_match(f"({LABEL})?", _NO_SIZE)] | None, EMPTY_IS_ABSENT
     ] = Field(
         None,
         description="Such as large. A name from the provider's spec.sizes; what it stands for is looked up when the "

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from gpuwright.model.api_base import ApiModel, Must, distinct, must_match
+from gpuwright.model.api_base import LABEL, ApiModel, Must, distinct, must_match, no_label
 
 MAX_PORTS = 16
 TWICE = "each port may stand there once with the same protocol, and TCP is the same as none: leave one of them out"
@@ -25,9 +25,7 @@ class Port(ApiModel):
     name: Annotated[
         str,
         StringConstraints(max_length=63),
-        must_match(
-            "[a-z0-9]([-a-z0-9]*[a-z0-9])?", "must be a name of lower-case letters, digits and '-', such as ssh"
-        ),
+        must_match(LABEL, no_label("ssh")),
     ] = Field(description="Such as ssh. What status.machine.endpoints calls it. Required.")
     port: Annotated[int, Field(strict=True, ge=1, le=65535)] = Field(
         description="Such as 22. The port inside the machine, 1 to 65535. Required."
