@@ -193,7 +193,8 @@ class FarSide:
             if not vm.going:
                 self.change(vm, MachineState.STOPPING if not on else MachineState.PROVISIONING)
                 after = MachineState.RUNNING if on else MachineState.STOPPED
-                asyncio.get_running_loop().call_later(1.0, self._powered, vm, after)
+                seconds = self.boot_seconds if on else 1.0
+                asyncio.get_running_loop().call_later(seconds, self._powered, vm, after)
 
     def _powered(self, vm: Vm, state: MachineState) -> None:
         if vm.alive and not vm.going:

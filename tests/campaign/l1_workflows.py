@@ -10,6 +10,7 @@ from gpuwright.model.machine import MachineState
 
 Workflow = Callable[[Person], Awaitable[None]]
 NAME = "trainer-0"
+LAUNCH_SECONDS = 60
 OTHER_MACHINE = {"cpu": "4", "memory": "8Gi", "image": "registry.example/trainer:2"}
 
 
@@ -211,6 +212,25 @@ async def applied_running(person: Person) -> None:
     await person.waits_ready(NAME)
 
 
+async def restarted_late(person: Person) -> None:
+    """A machine that has run for longer than it may take to come up is switched off and on, which takes a while."""
+    await applied_with_a_deadline(person)
+    await asyncio.sleep(2.0 * LAUNCH_SECONDS)
+    person.edits(NAME, powerState="Stopped")
+    await person.waits(lambda: person.is_ready(NAME) or person.is_at(NAME, "InvalidSpec"))
+    person.edits(NAME, powerState="Running")
+    await person.waits(lambda: not person.is_ready(NAME), 30.0)
+    await person.waits_ready(NAME)
+
+
+async def applied_with_a_deadline(person: Person) -> None:
+    """The same, and nobody switches it."""
+    person.world.far.boot_seconds = 30.0
+    person.sets_up()
+    person.applies(NAME, deadlines={"launchSeconds": LAUNCH_SECONDS}, powerState="Running")
+    await person.waits_ready(NAME)
+
+
 async def bad_then_good(person: Person) -> None:
     """A spec that cannot be carried out is put right."""
     person.sets_up()
@@ -257,5 +277,6 @@ CONFLUENCES: Mapping[str, tuple[Workflow, Workflow]] = {
     "edited-twice": (edited_twice, applied_as_edited),
     "stopped-then-started": (stopped_then_started, applied_running),
     "started-stopped-started": (stop_and_start, applied_running),
+    "restarted-late": (restarted_late, applied_with_a_deadline),
     "bad-then-good": (bad_then_good, create),
 }

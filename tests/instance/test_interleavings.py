@@ -383,9 +383,7 @@ def test_the_intent_of_a_replacement_takes_the_old_machine_off_the_record_in_the
 
 
 def test_a_machine_killed_for_its_deadline_is_not_taken_for_lost_after_a_crash() -> None:
-    world = running(stored=new_body(onLoss="Fail", maxReplacements=1))
-    world = world.at(world.far.changing("i-1", state=MachineState.PROVISIONING))
-    world = runs(world, 30)
+    world = running(stored=new_body(onLoss="Fail", maxReplacements=1), far=FarSide(boots=1e9))
     world = runs(world.edited(deadlines={"launchSeconds": 60}), 60, until=_ends)
     assert world.memory.launch is not None
     assert world.memory.launch.ends is EndingReason.LAUNCH_DEADLINE_EXCEEDED

@@ -104,8 +104,8 @@ class Deadlines(ApiModel):
     )
     launch_seconds: SecondsOrNone = Field(
         1800,
-        description="Whole seconds, 900 is 15 minutes. From the provider's yes until the machine runs; an overdue "
-        "machine is terminated and replaced; 0 is for ever. Default: 1800.",
+        description="Whole seconds, 900 is 15 minutes. From the provider's yes until the machine runs for the "
+        "first time; an overdue machine is terminated and replaced; 0 is for ever. Default: 1800.",
     )
 
 

@@ -32,6 +32,9 @@ DEAD = frozenset({MachineState.GONE, MachineState.PREEMPTED})
 
 COMING_UP = frozenset({MachineState.PENDING, MachineState.PROVISIONING})
 
+HAS_STARTED = frozenset({MachineState.RUNNING, MachineState.STOPPING, MachineState.STOPPED})
+"""States that only a machine reaches that was up before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:

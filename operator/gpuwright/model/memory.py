@@ -89,6 +89,7 @@ class Launch:
     waited_seconds: int = 0
     capacity_waited_seconds: int = 0
     settled: bool = False
+    started: bool = False
     resent: bool = False
     conflict: bool = False
     adopted: bool = False
@@ -129,6 +130,7 @@ class Launch:
         optional = {
             "capacityWaitedSeconds": self.capacity_waited_seconds,
             "settled": self.settled,
+            "started": self.started,
             "resent": self.resent,
             "conflict": self.conflict,
             "adopted": self.adopted,
@@ -237,6 +239,7 @@ def _launch(body: Mapping[str, Any]) -> Launch:
         waited_seconds=int(body.get("waitedSeconds") or 0),
         capacity_waited_seconds=int(body.get("capacityWaitedSeconds") or 0),
         settled=bool(body.get("settled")),
+        started=bool(body.get("started")),
         resent=bool(body.get("resent")),
         conflict=bool(body.get("conflict")),
         adopted=bool(body.get("adopted")),

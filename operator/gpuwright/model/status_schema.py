@@ -106,6 +106,9 @@ class LaunchStatus(StatusModel):
     settled: bool = Field(
         description="Whether a look has shown the machine of this create, so that nothing of it can still appear."
     )
+    started: bool = Field(
+        description="Whether the machine has run once. From then on deadlines.launchSeconds never ends it."
+    )
     resent: bool = Field(
         description="Whether this create repeats a name whose earlier create was never answered and has settled since."
     )

@@ -278,6 +278,14 @@ def test_a_machine_that_ran_is_never_overdue() -> None:
     assert end_when_overdue(an_observation(provider=a_provider_view(visible_seconds=1e9))) is None
 
 
+def test_a_machine_that_comes_up_again_is_never_overdue() -> None:
+    seen = coming_up(1e9)
+    again = replace(seen, instance=replace(seen.instance, memory=seen.memory.with_launch(started=True)))
+    assert end_when_overdue(seen) is not None
+    assert end_when_overdue(again) is None
+    assert save_time_coming_up(again) is None
+
+
 def test_a_machine_that_nobody_can_see_arrive_is_not_terminated_as_overdue() -> None:
     seen = coming_up(1e9)
     blind = a_blind_provider_view(visible_seconds=1e9)

@@ -101,6 +101,44 @@ def test_a_look_that_shows_the_machine_settles_its_create() -> None:
     assert (action.memory.launch.settled, action.memory.launch.waited_seconds) == (True, 0)
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "started"),
+    [
+        pytest.param(MachineState.PENDING, MachineState.UNKNOWN, False, id="an unknown word on the way up"),
+        pytest.param(MachineState.PENDING, MachineState.RUNNING, True, id="up"),
+        pytest.param(MachineState.PROVISIONING, MachineState.STOPPED, True, id="up and off before a look"),
+        pytest.param(MachineState.RUNNING, MachineState.PENDING, True, id="up again, where the create told the first"),
+        pytest.param(MachineState.STOPPED, MachineState.PROVISIONING, True, id="switched on"),
+    ],
+)
+def test_the_record_says_that_a_machine_has_run_once(was: MachineState, now: MachineState, started: bool) -> None:
+    action = keep_record_true(was_and_is(in_state(was), in_state(now)))
+    assert isinstance(action, Record)
+    assert action.memory.launch is not None
+    assert action.memory.launch.started is started
+
+
+def test_a_machine_that_has_run_stays_one_and_another_id_is_another_machine() -> None:
+    for machine_id, started in (("i-1", True), ("i-2", False)):
+        pending = a_machine(id=machine_id, state=MachineState.PENDING)
+        action = keep_record_true(
+            was_and_is(a_machine(id="i-1", state=MachineState.UNKNOWN), pending, {"started": True})
+        )
+        assert isinstance(action, Record)
+        assert action.memory.launch is not None
+        assert action.memory.launch.started is started
+
+
+@pytest.mark.parametrize(
+    ("started", "reason"), [pytest.param(False, "Provisioning", id="new"), pytest.param(True, "Starting", id="again")]
+)
+def test_a_machine_that_comes_up_again_is_being_started(started: bool, reason: str) -> None:
+    pending = in_state(MachineState.PENDING)
+    said = say_how_it_is(was_and_is(pending, pending, {"started": started}))
+    assert isinstance(said, Wait)
+    assert said.reason == reason
+
+
 def test_a_record_is_left_alone_while_no_look_shows_the_machine() -> None:
     launch = a_launch()
     seen = an_observation(

@@ -125,11 +125,14 @@ def save_time_coming_up(seen: Observation) -> Action | None:
 
 
 def is_coming_up(seen: Observation) -> bool:
-    """Return whether the machine is wanted and still on its way up, as it was last recorded.
+    """Return whether the machine is wanted and on its way up for the first time, as it was last recorded.
 
-    Never where nothing can be read: what the create's answer said is all that is ever known of it there.
+    Never where nothing can be read: what the create's answer said is all that is ever known of it there. And never
+    again once it has run: a machine that was stopped and comes up again has something on its disks.
     """
     if seen.provider is not None and not seen.provider.capabilities.reads:
+        return False
+    if seen.launch is not None and seen.launch.started:
         return False
     return seen.memory.machine.get("state") in {str(state) for state in COMING_UP} and seen.wants_running
 

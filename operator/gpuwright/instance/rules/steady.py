@@ -15,7 +15,8 @@ from gpuwright.instance.rules.liveness import (
 )
 from gpuwright.instance.rules.residue import residue_look_due
 from gpuwright.model.conditions import Reason
-from gpuwright.model.machine import COMING_UP, Machine, MachineState
+from gpuwright.model.machine import COMING_UP, HAS_STARTED, Machine, MachineState
+from gpuwright.model.memory import Launch
 
 _REASONS = {
     MachineState.PENDING: (Reason.PROVISIONING, "the machine is being made"),
@@ -49,7 +50,15 @@ def keep_record_true(seen: Observation) -> Action | None:
     if launch is None or machine is None or not _matters(seen, machine):
         return None
     memory = replace(seen.memory, machine=machine.recorded())
-    return Record(memory.with_launch(settled=True, waited_seconds=0), "state")
+    started = _has_started(seen, launch, machine)
+    return Record(memory.with_launch(settled=True, started=started, waited_seconds=0), "state")
+
+
+def _has_started(seen: Observation, launch: Launch, machine: Machine) -> bool:
+    """Return whether this machine has run once. The create's answer alone may have shown it running."""
+    same = seen.memory.machine_id == machine.id
+    before = same and (launch.started or seen.memory.machine.get("state") in HAS_STARTED)
+    return before or machine.state in HAS_STARTED
 
 
 def _matters(seen: Observation, machine: Machine) -> bool:
@@ -83,7 +92,7 @@ def say_how_it_is(seen: Observation) -> Action | None:
             Reason.STOPPED, "the machine is off because powerState is Stopped", ready=True, seconds=_soonest(seen)
         )
     reason, words = _REASONS.get(state, (Reason.WAITING, "waiting"))
-    if state is MachineState.STOPPED:
+    if state is MachineState.STOPPED or (launch.started and state in COMING_UP):
         reason, words = Reason.STARTING, "the machine is being started"
     return Wait(reason, words, seconds=_soonest(seen))
 
