@@ -25,6 +25,7 @@ from gpuwright.adapters.runpod_pods import ENV_LABELS
 from gpuwright.model.capabilities import CreateKey, PriceCeiling
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import (
+    CannotStart,
     NeverSent,
     NotCommitted,
     NotExecuted,
@@ -392,7 +393,7 @@ class TestPower:
         pod = stage.server.fleet.named(a_request().name)
         stage.server.fleet.halt(pod)
         pod.host_full = True
-        with pytest.raises(Rejected, match="its own host only"):
+        with pytest.raises(CannotStart, match="its own host only"):
             await stage.adapter.power(a_request().name, on=True, gate=opened)
         assert stage.live() == [a_request().name]
 

@@ -20,6 +20,7 @@ from gpuwright.http_client import Answer
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import (
     Blind,
+    CannotStart,
     NotCommitted,
     NotExecuted,
     ProviderError,
@@ -108,8 +109,8 @@ def test_too_many_calls_wait_as_long_as_they_are_told(after: float | None, wait:
         (raise_for_stop, refusal(409), NotExecuted, Reason.WAITING),
         (raise_for_stop, refusal(400), Rejected, Reason.REQUEST_REJECTED),
         (raise_for_stop, refusal(503), Unknown, Reason.OUTCOME_UNKNOWN),
-        (raise_for_start, refusal(400, HOST_FULL), Rejected, Reason.CAPACITY_UNAVAILABLE),
-        (raise_for_start, refusal(409, HOST_FULL), Rejected, Reason.CAPACITY_UNAVAILABLE),
+        (raise_for_start, refusal(400, HOST_FULL), CannotStart, Reason.BROKEN),
+        (raise_for_start, refusal(409, HOST_FULL), CannotStart, Reason.BROKEN),
         (raise_for_start, refusal(500, HOST_FULL), Unknown, Reason.OUTCOME_UNKNOWN),
         (raise_for_start, refusal(400, HOST_FULL, shaped=False), Unknown, Reason.OUTCOME_UNKNOWN),
         (raise_for_start, refusal(402), NotExecuted, Reason.QUOTA_EXCEEDED),

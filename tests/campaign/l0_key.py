@@ -202,6 +202,7 @@ def _witness(world: World, ages: Ages, witness: Witness | None) -> Form:
             witness.tries,
             witness.burst_from,
             witness.power_refused,
+            witness.answer,
         ),
         tuple((name, *_trail(ages, witness, name, trail)) for name, trail in sorted(witness.trails.items())),
         tuple((name, ages.of(at)) for name, at in sorted(witness.terminated.items())),

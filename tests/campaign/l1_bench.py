@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tests.campaign.l1_faults import POWER
 from tests.campaign.l1_plan import Plan
 from tests.campaign.l1_points import Confluent, Crash, Point, Struck, Swept
 from tests.campaign.l1_provider import CLASSES
@@ -50,6 +51,8 @@ class Bench:
         match point:
             case Crash() | Swept():
                 return self._disturbed(point.traits, point.workflow, ALL[point.workflow], point.plan)
+            case Struck() if point.fault.verb == POWER:
+                return self._disturbed(point.traits, "stop-and-start", WORKFLOWS["stop-and-start"], point.plan)
             case Struck():
                 return self._disturbed(point.traits, "life-cycles", life_cycles, point.plan)
             case Confluent():

@@ -26,6 +26,7 @@ from gpuwright.model.errors import (
 )
 
 VERBS = ("create", "look", "list", "delete")
+POWER = "power"  # stop and start: the matrix has it too, where machines can be switched off
 REQUEST_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
 LAG_SECONDS = 40.0  # less than settleSeconds: the provider keeps its word, if barely
@@ -79,7 +80,7 @@ def unreadable(verb: str) -> ProviderError | Blind:
 
 
 def _unsent(verb: str) -> ProviderError | Blind:
-    return NeverSent("refused") if verb == "create" else silent(verb)
+    return NeverSent("refused") if verb in {"create", POWER} else silent(verb)
 
 
 def _refused(after: float) -> Callable[[str, Traits, int], Strike]:
@@ -114,29 +115,34 @@ def _unauthorised(verb: str, _traits: Traits, _count: int) -> Strike:
     errors: Mapping[str, ProviderError | Blind] = {
         "create": Unauthenticated("401"),
         "delete": NotExecuted("401", Reason.CREDENTIALS_REJECTED),
+        POWER: NotExecuted("401", Reason.CREDENTIALS_REJECTED),
     }
     return Strike(NEVER, 0.0, errors.get(verb, Blind("401", rejected=True)))
 
 
 def _fresh(verb: str, traits: Traits, _count: int) -> Strike:
     """404 for what is there: a copy that lags answers. For what is older than that lag only reads may say it."""
+    if verb == POWER:
+        return Strike(NEVER, 0.0, Rejected("404", Reason.REQUEST_REJECTED))
     reads = Side.HIDDEN if traits.reads else Side.FRESH_HIDDEN
     return Strike(side={"create": Side.LAG, "delete": Side.FRESH_HIDDEN}.get(verb, reads))
 
 
 def _garbage(verb: str, _traits: Traits, _count: int) -> Strike:
-    if verb == "delete":
-        return Strike(NEVER)  # any 200 accepts a delete, be it a proxy's page
+    if verb in {"delete", POWER}:
+        return Strike(NEVER)  # any 200 accepts these, be it a proxy's page
     return Strike(NEVER, 0.0, unreadable(verb))
 
 
 def _without_id(verb: str, _traits: Traits, _count: int) -> Strike:
-    return HARMLESS if verb == "delete" else Strike(0.0, 0.0, unreadable(verb))
+    return HARMLESS if verb in {"delete", POWER} else Strike(0.0, 0.0, unreadable(verb))
 
 
 def _conflict(verb: str, traits: Traits, _count: int) -> Strike:
     if verb == "create":
         return Strike(NEVER, 0.0, Unknown("409", conflict=traits.unique_names or traits.tokens))
+    if verb == POWER:
+        return Strike(NEVER, 0.0, NotExecuted("409", Reason.WAITING))
     return Strike(NEVER, 0.0, unreadable(verb))
 
 
@@ -144,6 +150,7 @@ def _no_room(verb: str, _traits: Traits, count: int) -> Strike:
     errors: Mapping[str, ProviderError | Blind] = {
         "create": NotCommitted("no room", reason=(Reason.CAPACITY_UNAVAILABLE, Reason.QUOTA_EXCEEDED)[count % 2]),
         "delete": Rejected("402", Reason.REQUEST_REJECTED),
+        POWER: Rejected("402", Reason.REQUEST_REJECTED),
     }
     return Strike(NEVER, 0.0, errors.get(verb, Blind("402")))
 
@@ -213,6 +220,8 @@ FAULTS: Mapping[str, Callable[[str, Traits, int], Strike]] = {
 def strike_of(fault: str, verb: str, traits: Traits, count: int) -> Strike:
     """Return what the fault does to the how-manyth call of a verb that it strikes."""
     made = FAULTS[fault](verb, traits, count)
+    if verb == POWER and made.side is not Side.NOTHING:
+        return HARMLESS  # a power call makes nothing and shows nothing
     if made.sent and made.error is not None and made.applies >= 0 and verb in {"look", "list"} and traits.reads:
         return replace(made, applies=NEVER)  # a read has no effect
     return made

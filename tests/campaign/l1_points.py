@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from tests.campaign.l1_api import API_FAULTS, ERRORS
-from tests.campaign.l1_faults import FAULTS, VERBS
+from tests.campaign.l1_faults import FAULTS, POWER, VERBS
 from tests.campaign.l1_plan import ApiFault, Fault, Plan
 from tests.campaign.l1_provider import CLASSES
 from tests.campaign.l1_sweeps import SWEEPS
@@ -110,12 +110,15 @@ def second_crash(first: Crash, effects: int, random: Random) -> Crash | None:
 
 
 def fault_points() -> Iterator[Struck]:
-    """Yield the fault matrix of every class: 4 verbs, 26 faults, the first, the second and every call."""
-    for traits in CLASSES:
+    """Yield the fault matrix of every class: 26 faults at 4 verbs, and at power where there is that, and the first, the
+    second and every call.
+    """
+    for name, traits in CLASSES.items():
+        verbs = (*VERBS, POWER) if traits.capabilities.power else VERBS
         for fault in FAULTS:
-            for verb in VERBS:
+            for verb in verbs:
                 for nth in NTH:
-                    yield Struck(traits, Fault(fault, verb, nth))
+                    yield Struck(name, Fault(fault, verb, nth))
 
 
 def pair_bases() -> Iterator[Crash]:

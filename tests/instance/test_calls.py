@@ -11,7 +11,7 @@ from gpuwright.instance.actions import (
     Terminate,
 )
 from gpuwright.model.conditions import Reason
-from gpuwright.model.errors import Rejected, Unknown
+from gpuwright.model.errors import CannotStart, NotExecuted, ProviderError, Rejected, Unknown
 
 TERMINATE = Terminate(REF, N)
 
@@ -46,11 +46,13 @@ async def test_a_terminate_after_its_window_is_not_called_and_wants_a_fresh_read
     assert (knows.armed is not None) is called
 
 
-async def test_a_refused_terminate_counts_as_tried_only() -> None:
+async def test_a_refused_terminate_counts_as_tried_only_and_its_answer_is_kept_until_one_is_taken() -> None:
     stage = await a_running_stage()
     stage.desk.refusals.append(Unknown("502"))
     _delay, knows = await act(stage, ReadLive(), TERMINATE)
-    assert (set(knows.terminate_tried), knows.terminated, knows.tries) == ({N}, {}, 1)
+    assert (set(knows.terminate_tried), knows.terminated, knows.tries, knows.answer) == ({N}, {}, 1, "502")
+    _delay, knows = await act(stage, ReadLive(), TERMINATE)
+    assert (knows.tries, knows.answer) == (0, "")
 
 
 async def test_not_found_is_no_accepted_terminate() -> None:
@@ -82,12 +84,36 @@ async def test_a_power_call_without_an_open_window_is_not_made() -> None:
     assert (stage.desk.calls, knows.powered_at) == ([], -1e9)
 
 
-@pytest.mark.parametrize(("on", "refused"), [(True, "no host"), (False, "")], ids=["on", "off"])
-async def test_only_a_refused_start_is_remembered_as_refused_for_good(on: bool, refused: str) -> None:
+async def test_a_start_that_is_refused_for_good_is_remembered_as_that() -> None:
     stage = await a_running_stage()
-    stage.desk.refusals.append(Rejected("no host", Reason.REQUEST_REJECTED))
+    stage.desk.refusals.append(CannotStart("no GPU left on its host"))
+    _delay, knows = await act(stage, ReadLive(), Power(REF, N, on=True))
+    assert (knows.power_refused, knows.answer) == ("no GPU left on its host", "")
+
+
+@pytest.mark.parametrize("on", [True, False], ids=["on", "off"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(Rejected("404 not found", Reason.REQUEST_REJECTED), id="not found"),
+        pytest.param(Rejected("403 not yours", Reason.CREDENTIALS_REJECTED), id="not allowed"),
+        pytest.param(NotExecuted("409 not now", Reason.WAITING), id="not in this state"),
+        pytest.param(Unknown("no answer"), id="no answer"),
+    ],
+)
+async def test_any_other_refusal_is_told_and_ends_nothing(error: ProviderError, on: bool) -> None:
+    stage = await a_running_stage()
+    stage.desk.refusals.append(error)
     _delay, knows = await act(stage, ReadLive(), Power(REF, N, on=on))
-    assert knows.power_refused == refused
+    assert (knows.power_refused, knows.answer, knows.tries) == ("", error.message, 1)
+
+
+async def test_of_several_refusals_the_first_is_told_and_a_call_that_is_taken_clears_it() -> None:
+    stage = await a_running_stage()
+    stage.desk.refusals += [NotExecuted("request 1", Reason.WAITING), NotExecuted("request 2", Reason.WAITING)]
+    for expected in (("request 1", 1), ("request 1", 2), ("", 0)):
+        _delay, knows = await act(stage, ReadLive(), Power(REF, N, on=True))
+        assert (knows.answer, knows.tries) == expected
 
 
 async def test_a_look_is_remembered() -> None:

@@ -76,7 +76,7 @@ class Adapter(Protocol):
         """Ask for the machine's end; asking twice is harmless. Raises NotExecuted, Unknown."""
 
     async def power(self, name: str, *, on: bool, gate: Gate) -> None:
-        """Switch the machine on or off. Raises NotExecuted (Rejected: this provider or machine cannot), Unknown."""
+        """Switch the machine on or off. Raises NotExecuted (CannotStart: this machine never starts again), Unknown."""
 
     async def probe(self) -> None:
         """Return when the provider answers and takes our credentials. Raises Blind; it never creates anything."""

@@ -12,7 +12,16 @@ from typing import Any, NoReturn
 from gpuwright.adapters.retry_after import DEFAULT_RETRY_AFTER, retry_after
 from gpuwright.http_client import Answer
 from gpuwright.model.conditions import Reason, cut
-from gpuwright.model.errors import Blind, NotCommitted, NotExecuted, Rejected, Throttled, Unauthenticated, Unknown
+from gpuwright.model.errors import (
+    Blind,
+    CannotStart,
+    NotCommitted,
+    NotExecuted,
+    Rejected,
+    Throttled,
+    Unauthenticated,
+    Unknown,
+)
 
 
 class Meaning(StrEnum):
@@ -154,10 +163,10 @@ def raise_for_start(refusal: Refusal) -> NoReturn:
     """Raise what a start that was not accepted means.
 
     A stopped pod stays on its host machine, and starts nowhere else: where that one has no GPU left, it is refused for
-    good (`Rejected`), or it would be asked for ever.
+    good (`CannotStart`), or it would be asked for ever.
     """
     if refusal.shaped and refusal.status in {400, 409} and refusal.meaning is Meaning.NO_ROOM:
-        raise Rejected(f"{refusal.words} (a stopped pod can start on its own host only)", Reason.CAPACITY_UNAVAILABLE)
+        raise CannotStart(f"{refusal.words} (a stopped pod can start on its own host only)")
     if refusal.shaped and (refusal.status == 402 or refusal.meaning is Meaning.NO_MONEY):
         raise NotExecuted(refusal.words, Reason.QUOTA_EXCEEDED)
     raise_for_stop(refusal)

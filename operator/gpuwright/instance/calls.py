@@ -10,7 +10,7 @@ from gpuwright.instance.observer import Observer, absence_counts, is_dead_namesa
 from gpuwright.instance.window import SendWindow
 from gpuwright.instance.witness import Witness
 from gpuwright.model.clock import Clock
-from gpuwright.model.errors import Blind, ProviderError, Rejected
+from gpuwright.model.errors import Blind, CannotStart, ProviderError
 from gpuwright.model.machine import Absent, Present, Sighting
 from gpuwright.model.memory import ProviderRef
 
@@ -59,6 +59,7 @@ class ProviderCalls:
                 provider, seen.instance.key, name, self._window.gate(seen, destructive=True)
             )
         except ProviderError as error:
+            witness = _not_accepted(witness, error)
             log.info(
                 "a terminate was not accepted",
                 extra={"instance": str(seen.instance.key), "names": name, "error": error.message},
@@ -66,7 +67,7 @@ class ProviderCalls:
         else:
             if answer is Deletion.ACCEPTED:
                 accepted = {**witness.terminated, name: self._clock.monotonic()}
-                witness = replace(witness, terminated=accepted, tries=0)
+                witness = replace(witness, terminated=accepted, tries=0, answer="")
         self._observer.remember(seen.instance, self._disarmed_if_late(seen, witness))
         return None
 
@@ -75,22 +76,30 @@ class ProviderCalls:
         return witness if self._window.gate(seen, destructive=True)() else replace(witness, armed=None)
 
     async def power(self, seen: Observation, provider: ProviderRef, name: str, *, on: bool) -> float | None:
-        """Switch the machine on or off. A refusal of a start for good is kept."""
+        """Switch the machine on or off. What is answered instead is kept: people are told, and a start that is refused
+        for good ends the machine.
+        """
         gate = self._window.gate(seen, destructive=True)
         if not gate():
             # The window of the write that announced it was over while it waited its turn: a fresh read opens another.
             self._observer.remember(seen.instance, replace(self._observer.witness(seen.instance), armed=None))
             return None
-        witness = replace(self._observer.witness(seen.instance), powered_at=self._clock.monotonic(), powered_on=on)
+        witness = self._observer.witness(seen.instance)
+        said = witness.answer if witness.powered_on is on else ""
+        witness = replace(
+            witness, powered_at=self._clock.monotonic(), powered_on=on, tries=witness.tries + 1, answer=said
+        )
         try:
             await self._desk.power(provider, seen.instance.key, name, gate, on=on)
-        except Rejected as error:
-            if on:
-                witness = replace(witness, power_refused=error.message)
+        except CannotStart as error:
+            witness = replace(witness, power_refused=error.message)
         except ProviderError as error:
+            witness = _not_accepted(witness, error)
             log.info(
                 "a power call was not accepted", extra={"instance": str(seen.instance.key), "error": error.message}
             )
+        else:
+            witness = replace(witness, tries=0, answer="")
         self._observer.remember(seen.instance, replace(witness, armed=None))
         self._desk.ask_list(provider, seen.instance.key)
         return None
@@ -104,6 +113,13 @@ class ProviderCalls:
         if body is None or body["metadata"]["uid"] != seen.instance.owner.uid:
             return
         self._observer.remember(seen.instance, replace(self._observer.witness(seen.instance), armed=window))
+
+
+def _not_accepted(witness: Witness, error: ProviderError) -> Witness:
+    """Return the witness with what was answered. The first answer stays: some providers write another number into each
+    of theirs, and each would be a write.
+    """
+    return replace(witness, answer=witness.answer or error.message)
 
 
 def _wanted_owner(seen: Observation, sighting: Sighting) -> str:

@@ -148,7 +148,7 @@ class Effects:
                 armed = await self._announce(seen, action)
             except RecordNotKept as error:
                 return await self._refuse_outdated_crd(seen, str(error))
-        witness = replace(self._observer.witness(seen.instance), armed=armed, tries=0)
+        witness = replace(self._observer.witness(seen.instance), armed=armed, tries=0, answer="")
         if action.fresh_burst:
             attempt = seen.launch.attempt if seen.launch else 0
             witness = replace(witness, burst_from=attempt, not_before=0.0, power_refused="", aside={})

@@ -124,6 +124,7 @@ class Witness:
     terminated: Mapping[str, float] = field(default_factory=dict)  # name -> when a terminate was accepted
     terminate_tried: Mapping[str, float] = field(default_factory=dict)  # name -> when it was last tried
     tries: int = 0  # of terminates and power calls since the last progress
+    answer: str = ""  # what the first of these was answered that was not accepted
     not_before: float = 0.0  # nothing is created before this
     refused_version: str = ""  # the credentials with which a create was refused
     burst_from: int = 0  # the attempt after which the present burst began
@@ -135,6 +136,11 @@ class Witness:
     powered_on: bool | None = None  # which way the newest power call went
     idle_since: float | None = None  # since when the object has only waited briefly
     power_refused: str = ""
+
+    @property
+    def retry_seconds(self) -> float:
+        """Return how long to wait after a terminate or power call that was not accepted: twice as long each time."""
+        return min(60.0, 2.0 ** min(self.tries, 6))
 
     def trail(self, name: str) -> Trail:
         """Return the trail of a name; an empty one if it was never looked for."""

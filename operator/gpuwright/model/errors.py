@@ -7,6 +7,7 @@ ProviderError
    ├─ NeverSent   once the provider answers
    ├─ Throttled   after retry_after
    ├─ TooDear     after a long wait: prices change
+   ├─ CannotStart never: this machine cannot be started any more
    └─ Rejected    after a person changed something
 
 Blind stands apart: a read that was not answered in full. It proves nothing, and is never "empty".
@@ -72,6 +73,17 @@ class TooDear(NotExecuted):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, Reason.PRICE_TOO_HIGH)
+
+
+class CannotStart(NotExecuted):
+    """A start that the provider refuses for good, for this one machine: it is terminated, and replaced.
+
+    Nothing less may end a machine that has something on its disks: not a 404, which may come from a copy that lags,
+    and not a right that our credentials lack.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Reason.BROKEN)
 
 
 class Rejected(NotExecuted):

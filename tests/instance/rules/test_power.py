@@ -168,6 +168,29 @@ def test_a_provider_with_power_refuses_nothing() -> None:
     assert refuse_power_off_where_impossible(wanted("Stopped", MachineState.RUNNING)) is None
 
 
+@pytest.mark.parametrize(("since", "again"), [(3.9, False), (4.0, True)], ids=["just before", "after its pause"])
+def test_a_power_call_that_was_not_accepted_is_told_and_made_again_more_and_more_slowly(
+    since: float, again: bool
+) -> None:
+    seen = wanted(
+        "Running",
+        MachineState.STOPPED,
+        armed=armed(a_launch(), destructive=True),
+        powered_at=NOW - since,
+        powered_on=True,
+        answer="403 not yours",
+        tries=2,
+    )
+    action = switch_on(seen)
+    if again:
+        assert action == Power(REF, N, on=True)
+        return
+    assert isinstance(action, Wait)
+    assert (action.reason, action.ready) == (Reason.STARTING, False)
+    assert "403 not yours" in action.message
+    assert end_when_broken(seen) is None
+
+
 def test_a_start_refused_for_good_is_broken() -> None:
     action = end_when_broken(wanted("Running", MachineState.STOPPED, power_refused="no capacity on its host"))
     assert isinstance(action, Record)

@@ -118,3 +118,13 @@ def test_refused_terminates_are_repeated_ever_more_seldom(tries: int, pause: flo
     assert isinstance(waiting, Wait)
     assert (waiting.reason, waiting.seconds) == (Reason.TERMINATING_MACHINE, 1.0)
     assert at(pause) == Terminate(REF, N)
+
+
+def test_what_a_terminate_was_answered_that_was_not_accepted_is_told() -> None:
+    trails = {N: shown(began=NOW - 1, direct=True)}
+    refused = asked(terminate_tried={N: NOW - 1}, tries=1, trails=trails, answer="403 not yours")
+    assert isinstance(refused, Wait)
+    assert refused.message == f"terminating {N}; not accepted so far: 403 not yours"
+    lost = asked(terminate_tried={N: NOW - 1}, tries=1, trails=trails)
+    assert isinstance(lost, Wait)
+    assert lost.message == f"terminating {N}"

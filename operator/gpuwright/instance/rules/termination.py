@@ -23,11 +23,12 @@ def terminate_listed(seen: Observation, provider: ProviderView, names: tuple[str
         tried = seen.witness.terminate_tried.get(name)
         if tried is not None and _absent_since(seen, name, tried):
             continue
-        pause = min(60.0, 2.0 ** min(seen.witness.tries, 6)) if tried is not None else 0.0
+        pause = seen.witness.retry_seconds if tried is not None else 0.0
         if tried is not None and seen.now < tried + pause:
-            return _look_after_try(seen, there, name, tried) or Wait(
-                Reason.TERMINATING_MACHINE, f"terminating {name}", seconds=tried + pause - seen.now
-            )
+            answer = seen.witness.answer
+            words = f"terminating {name}" + (f"; not accepted so far: {answer}" if answer else "")
+            waits = Wait(Reason.TERMINATING_MACHINE, words, seconds=tried + pause - seen.now)
+            return _look_after_try(seen, there, name, tried) or waits
         armed = seen.witness.armed
         if armed is None or not armed.destructive:
             return ReadLive()
