@@ -110,7 +110,12 @@ GUARDS = (
         "I4 I5",
         "names; pauses, deletes, frozen for 5",
     ),
-    _guard("nothing is bought while Stopped", without(launch.buy_nothing_while_stopped), "I10", "stopped at birth"),
+    _guard(
+        "nothing is bought while Stopped",
+        without(launch.leave_a_newcomer_stopped, launch.buy_nothing_while_stopped),
+        "I10",
+        "stopped at birth",
+    ),
     _guard("never an old token with another body", off.any_body, "I5", "names; never made, Secret"),
     _guard("another name after a conflict", off.keep_the_name_after_a_conflict, "I12", "names; name stays"),
     _guard(

@@ -34,7 +34,8 @@ class Traits:
     def capabilities(self) -> Capabilities:
         """Return what an adapter of this class says of itself."""
         limits = "" if self.reads else "it cannot be read"
-        return Capabilities(self.create_key, self.reads, self.reads, True, False, "CloudInit", limits)
+        by_id = not self.unique_names
+        return Capabilities(self.create_key, self.reads, self.reads, True, False, "CloudInit", limits, ends_by_id=by_id)
 
 
 CLASSES: Mapping[str, Traits] = {
@@ -170,6 +171,11 @@ class FarSide:
             vm.listed_until = vm.ended + vm.afterglow
             self._tell()
 
+    def clone(self, vm: Vm) -> None:
+        """Let somebody make another machine like this one, with its name and all its tags."""
+        self.vms.append(Vm(self._id(), vm.name, "", vm.labels, _now(), MachineState.RUNNING))
+        self._tell()
+
     def rename(self, name: str) -> None:
         """Let somebody rename the machine under this name, or any that carries an owner's tag; each once."""
         for vm in self.vms:
@@ -184,8 +190,11 @@ class FarSide:
         self._ended(vm)
 
     def alive_under(self, name: str) -> list[Vm]:
-        """Return what bills under the name, and can be found."""
-        return [vm for vm in self.vms if vm.name == name and vm.alive and vm.looked_from <= _now()]
+        """Return what bills under the name, or has it for its id, and can be found."""
+        return [vm for vm in self.vms if self._is_meant(vm, name) and vm.alive and vm.looked_from <= _now()]
+
+    def _is_meant(self, vm: Vm, name: str) -> bool:
+        return vm.name == name or (vm.id == name and self.traits.capabilities.ends_by_id)
 
     def power(self, name: str, *, on: bool) -> None:
         """Switch a machine on or off."""
@@ -216,7 +225,7 @@ class FarSide:
     def found(self, name: str, ago: float = 0.0) -> tuple[Vm | None, Vm | None]:
         """Return the newest living and the newest dead machine that a direct look finds under the name."""
         at = _now() - ago
-        under = [vm for vm in self.vms if vm.name == name and vm.looked_from <= at]
+        under = [vm for vm in self.vms if self._is_meant(vm, name) and vm.looked_from <= at]
         living = [vm for vm in under if vm.ended is None or vm.ended > at]
         dead = [vm for vm in under if vm.ended is not None and vm.ended <= at]
         return (living[-1] if living else None), (dead[-1] if dead else None)

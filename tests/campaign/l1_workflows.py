@@ -7,6 +7,7 @@ from typing import Any
 from tests.campaign.l1_person import PATIENCE_SECONDS, SECOND_TOKEN, Person
 
 from gpuwright.model.machine import MachineState
+from gpuwright.model.names import ANNOTATION_PAUSED
 
 Workflow = Callable[[Person], Awaitable[None]]
 NAME = "trainer-0"
@@ -225,10 +226,37 @@ async def restarted_late(person: Person) -> None:
 
 async def applied_with_a_deadline(person: Person) -> None:
     """The same, and nobody switches it."""
+    _applies_with_a_deadline(person)
+    await person.waits_ready(NAME)
+
+
+def _applies_with_a_deadline(person: Person) -> None:
     person.world.far.boot_seconds = 30.0
     person.sets_up()
-    person.applies(NAME, deadlines={"launchSeconds": LAUNCH_SECONDS}, powerState="Running")
+    deadlines = {"launchSeconds": LAUNCH_SECONDS}
+    person.applies(NAME, {ANNOTATION_PAUSED: "false"}, deadlines=deadlines, powerState="Running")
+
+
+async def paused_as_it_comes_up(person: Person) -> None:
+    """The machine comes up while its object is paused, for longer than it may take."""
+    _applies_with_a_deadline(person)
+    await person.waits(lambda: person.outcome(NAME) == "Committed", 120.0)
+    person.annotates(NAME, {ANNOTATION_PAUSED: "true"})
+    await asyncio.sleep(2.0 * LAUNCH_SECONDS)
+    person.annotates(NAME, {ANNOTATION_PAUSED: "false"})
     await person.waits_ready(NAME)
+
+
+async def cloned(person: Person) -> None:
+    """Somebody makes a machine like ours at the provider, with its name and its tags. Not among those that every class
+    has: names may be there twice only where they are not unique.
+    """
+    await create(person)
+    machine = person.machine(NAME)
+    if machine is not None:
+        person.world.far.clone(machine)
+        await person.waits(lambda: len(person.world.far.billing) == 1, 120.0)
+        await person.waits_ready(NAME)
 
 
 async def bad_then_good(person: Person) -> None:
@@ -278,5 +306,6 @@ CONFLUENCES: Mapping[str, tuple[Workflow, Workflow]] = {
     "stopped-then-started": (stopped_then_started, applied_running),
     "started-stopped-started": (stop_and_start, applied_running),
     "restarted-late": (restarted_late, applied_with_a_deadline),
+    "paused-as-it-comes-up": (paused_as_it_comes_up, applied_with_a_deadline),
     "bad-then-good": (bad_then_good, create),
 }

@@ -28,7 +28,7 @@ from tests.campaign.l1_points import (
 from tests.campaign.l1_provider import CLASSES
 from tests.campaign.l1_run import run_once
 from tests.campaign.l1_sweeps import SWEEPS
-from tests.campaign.l1_workflows import WORKFLOWS, life_cycles
+from tests.campaign.l1_workflows import WORKFLOWS, cloned, life_cycles
 from tests.campaign.pool import spread
 
 from gpuwright.adapters.registry import KINDS, AdapterContext
@@ -66,7 +66,8 @@ def test_every_workflow_and_every_class_has_effects_to_crash_at() -> None:
 
 def test_the_fault_matrix_is_whole() -> None:
     points = list(fault_points())
-    assert len(points) == len(CLASSES) * 312
+    powered = sum(traits.capabilities.power for traits in CLASSES.values())
+    assert (len(points), powered) == (len(CLASSES) * 312 + powered * 78, 3)
     assert (len(FAULTS), len(VERBS), len(WORKFLOWS)) == (26, 4, 14)
 
 
@@ -239,6 +240,14 @@ class TestTheSweepWithoutAGuard:
     def test_i2_where_nothing_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Sweeper, "due_at", lambda *_any: None)
         assert "I2" in caught("sweep:token:orphan-ended:F19:list:first")
+
+
+@pytest.mark.parametrize("traits", ["token", "list-only"])
+def test_a_copy_that_somebody_makes_of_a_machine_is_ended_and_the_first_one_stays(traits: str) -> None:
+    ran = run_once(cloned, CLASSES[traits], Plan(), SEED)
+    first, copy = ran.world.far.vms
+    assert (first.alive, copy.alive) == (True, False)
+    assert {invariant for invariant, _words in ran.broken} == {"I1"}, "it was there twice, and that is all"
 
 
 def test_life_cycles_come_to_rest_in_every_class() -> None:

@@ -56,6 +56,7 @@ class Ec2:
         """Return what EC2 can do."""
         return Capabilities(
             create_key=CreateKey.TOKEN,
+            ends_by_id=True,
             reads=True,
             power=True,
             spot=True,

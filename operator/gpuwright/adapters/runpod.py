@@ -66,6 +66,7 @@ class Runpod:
         """Return what RunPod can do. A pod is a container without privileges: no kubelet runs in it."""
         return Capabilities(
             create_key=CreateKey.NONE,
+            ends_by_id=True,
             reads=True,
             power=True,
             spot=False,

@@ -89,6 +89,7 @@ class ProviderCalls:
         witness = replace(
             witness, powered_at=self._clock.monotonic(), powered_on=on, tries=witness.tries + 1, answer=said
         )
+        witness = replace(witness, power_refused="")
         try:
             await self._desk.power(provider, seen.instance.key, name, gate, on=on)
         except CannotStart as error:

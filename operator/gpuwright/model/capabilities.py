@@ -38,6 +38,7 @@ class Capabilities:
     limits: str = ""  # how far the promise "one machine, and nothing left" goes here, in words; empty = all the way
     ports: bool = False  # whether ports that a machine asks for are opened; else security groups or their kin decide
     price_ceiling: PriceCeiling = PriceCeiling.NONE
+    ends_by_id: bool = False  # whether look and delete take a machine's id for its name; decisions only, not in status
 
     def body(self) -> dict[str, Any]:
         """Return the capabilities as they stand in status."""

@@ -1,5 +1,8 @@
 """Two machines of one owner are made one again; the recorded one is kept."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from tests.builders import (
     N_R2,
@@ -25,6 +28,7 @@ from tests.builders import (
 from gpuwright.instance.actions import Arms, ReadLive, Record, Terminate, Wait
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.duplicates import clear_finished_duplicates, terminate_second_machines
+from gpuwright.model.capabilities import CreateKey
 from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.machine import Machine, MachineState
 from gpuwright.model.memory import Ending, EndingReason, Launch
@@ -155,3 +159,50 @@ def test_a_recorded_machine_shown_by_a_direct_look_is_kept_though_the_list_lacks
 
 def test_a_recorded_machine_that_only_the_list_shows_is_kept() -> None:
     assert announced(terminate_second_machines(listed(a_machine(), SECOND, trails={}))) == (N_R2,)
+
+
+NAMESAKE = a_machine(id="i-2", created="2026-11-21T23:50:00Z")
+
+
+def with_a_namesake(
+    *machines: Machine, launch: Launch | None = None, by_id: bool = True, **witness: Any
+) -> Observation:
+    """Return two machines under the recorded name: a create that was sent again, or a copy that somebody made."""
+    seen = listed(*(machines or (a_machine(), NAMESAKE)), launch=launch, **witness)
+    able = replace(a_provider_view().capabilities, create_key=CreateKey.NONE, ends_by_id=by_id)
+    provider = replace(seen.providers[REF], capabilities=able)
+    return replace(seen, providers={REF: provider})
+
+
+def test_a_second_machine_of_the_recorded_name_is_ended_by_its_id_so_that_the_first_stays() -> None:
+    assert announced(terminate_second_machines(with_a_namesake())) == ("i-2",)
+    launch = a_launch(ending=an_ending(EndingReason.DUPLICATE, "i-2"))
+    seen = with_a_namesake(launch=launch, armed=armed(launch, destructive=True))
+    assert terminate_second_machines(seen) == Terminate(REF, "i-2")
+
+
+def test_where_nothing_goes_by_its_id_a_namesake_is_left_alone() -> None:
+    assert terminate_second_machines(with_a_namesake(by_id=False)) is None
+
+
+def test_of_namesakes_the_oldest_is_kept_where_the_recorded_one_is_not_shown() -> None:
+    third = a_machine(id="i-3", created="2026-11-21T23:55:00Z")
+    assert announced(terminate_second_machines(with_a_namesake(NAMESAKE, third, trails={}))) == ("i-3",)
+
+
+def test_a_namesake_that_is_ended_is_waited_for_and_the_first_is_not() -> None:
+    launch = a_launch(ending=an_ending(EndingReason.DUPLICATE, "i-2"))
+    assert isinstance(clear_finished_duplicates(with_a_namesake(launch=launch)), Wait)
+    assert isinstance(clear_finished_duplicates(with_a_namesake(a_machine(), launch=launch)), Record)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "again"), [(NOW - 35, False), (NOW - 36, True)], ids=["just before", "long after"]
+)
+def test_a_namesake_that_the_list_shows_long_after_its_terminate_was_accepted_is_asked_for_again(
+    accepted: float, again: bool
+) -> None:
+    launch = a_launch(ending=an_ending(EndingReason.DUPLICATE, "i-2"))
+    arms, asked = armed(launch, destructive=True), {"i-2": accepted}
+    seen = with_a_namesake(launch=launch, armed=arms, terminated=asked, terminate_tried=asked)
+    assert terminate_second_machines(seen) == (Terminate(REF, "i-2") if again else None)

@@ -34,6 +34,7 @@ from tests.instance.rules.answers import as_record, as_wait, launched
 
 from gpuwright.instance.actions import AddFinalizer, Arms, LookAt, Record, Send, Wait
 from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules.decide import decide
 from gpuwright.instance.rules.launch import (
     FIRST_LONG_WAIT,
     LONGEST_WAIT,
@@ -42,6 +43,7 @@ from gpuwright.instance.rules.launch import (
     capacity_waited,
     current_request,
     finalize_before_intent,
+    leave_a_newcomer_stopped,
     look_after_a_promise,
     replace_own_unsent_intent,
     retry_delay,
@@ -58,7 +60,7 @@ from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.machine import MachineState
 from gpuwright.model.memory import Launch, Memory, Outcome
-from gpuwright.model.names import attempt_name
+from gpuwright.model.names import ANNOTATION_ADOPT, attempt_name
 from gpuwright.model.provider_view import Room
 from gpuwright.model.request import Wishes
 
@@ -95,6 +97,26 @@ class TestBuyNothingWhileStopped:
 
     def test_passes_when_it_is_to_run(self) -> None:
         assert buy_nothing_while_stopped(nothing_yet()) is None
+        assert leave_a_newcomer_stopped(nothing_yet(instance={"finalized": False})) is None
+
+    def test_only_what_was_never_sent_is_left_without_a_look(self) -> None:
+        newcomer = self.stopped | {"finalized": False}
+        assert leave_a_newcomer_stopped(nothing_yet(instance=newcomer)) is not None
+        assert leave_a_newcomer_stopped(nothing_yet(instance=self.stopped)) is None
+        adopting = newcomer | {"annotations": {ANNOTATION_ADOPT: "i-1"}}
+        assert leave_a_newcomer_stopped(nothing_yet(instance=adopting)) is None
+
+    def test_what_a_lost_status_or_a_broken_promise_left_behind_is_taken_over(self) -> None:
+        lost = decide(nothing_yet(instance=self.stopped, provider=a_provider_view()))
+        assert isinstance(lost, Record)
+        assert lost.memory.machine_id == "i-1"
+        promised = a_refusal()
+        broken = an_observation(
+            promised, witness=a_witness(promised, trails={N: shown(direct=True)}), instance=self.stopped
+        )
+        found = decide(broken)
+        assert isinstance(found, Record)
+        assert found.event is EventReason.PROMISE_BROKEN
 
 
 class TestStallWhenRejected:

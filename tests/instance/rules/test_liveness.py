@@ -192,25 +192,41 @@ def test_a_failed_machine_is_announced_for_termination_as_broken() -> None:
     assert (action.arms, action.event) == (Arms.DESTRUCTION, EventReason.REPLACING)
 
 
-def test_a_start_that_is_refused_for_good_makes_it_broken() -> None:
+def refused_start(
+    state: MachineState = MachineState.STOPPED, powered_at: float = NOW - 1, **instance: object
+) -> Observation:
+    """Return a machine of which the provider said a moment ago that it can never be started again."""
     launch = a_launch()
-    seen = an_observation(launch, witness=a_witness(launch, power_refused="no such host"))
-    action = end_when_broken(seen)
+    trails = {N: shown(a_machine(state=state))}
+    witness = a_witness(launch, trails=trails, power_refused="no such host", powered_at=powered_at, powered_on=True)
+    return an_observation(launch, witness=witness, instance=instance)
+
+
+def test_a_start_that_is_refused_for_good_makes_it_broken() -> None:
+    action = end_when_broken(refused_start())
     assert ended(action)[0] is EndingReason.BROKEN
     assert isinstance(action, Record)
     assert "no such host" in action.note
+
+
+def test_a_refused_start_ends_nothing_that_is_to_stay_off_or_runs_or_could_be_asked_again() -> None:
+    assert end_when_broken(refused_start(spec=a_spec(powerState="Stopped"))) is None
+    assert end_when_broken(refused_start(state=MachineState.RUNNING)) is None
+    assert end_when_broken(refused_start(powered_at=NOW - 60)) is None
+    assert end_when_broken(refused_start(powered_at=NOW - 59)) is not None
 
 
 def test_an_unknown_word_is_not_broken() -> None:
     assert end_when_broken(seen_with(shown(a_machine(state=MachineState.UNKNOWN)))) is None
 
 
-def coming_up(visible: float, *, waited: int = 0, **view: object) -> Observation:
+def coming_up(visible: float, *, waited: int = 0, trail: Trail | None = None, **view: object) -> Observation:
     """Return a machine on its way up after this many visible seconds, beyond those on record."""
     launch = a_launch(waited_seconds=waited)
     machine = a_machine(state=MachineState.PROVISIONING)
     memory = a_memory(launch, machine=machine.recorded())
-    witness = a_witness(launch, sight=a_sight(launch, visible=0.0), trails={N: shown(machine)})
+    trails = {N: trail or shown(machine, direct=True)}
+    witness = a_witness(launch, sight=a_sight(launch, visible=0.0), trails=trails)
     provider = a_provider_view(visible_seconds=visible, **view)
     return an_observation(memory=memory, witness=witness, provider=provider)
 
@@ -230,6 +246,32 @@ def test_a_machine_is_overdue_from_the_deadline_on(visible: float, overdue: bool
         assert ended(action) == (EndingReason.LAUNCH_DEADLINE_EXCEEDED, (N,), "Provisioning")
         assert isinstance(action, Record)
         assert (action.arms, action.event) == (Arms.DESTRUCTION, EventReason.REPLACING)
+
+
+def test_a_machine_that_came_up_while_nobody_could_write_it_down_is_not_overdue() -> None:
+    assert end_when_overdue(coming_up(1e9, trail=shown(direct=True))) is None
+    assert end_when_overdue(coming_up(1e9, trail=shown())) is None
+
+
+@pytest.mark.parametrize(
+    "trail",
+    [
+        pytest.param(Trail(), id="never looked at by this process"),
+        pytest.param(shown(a_machine(state=MachineState.PENDING)), id="shown by a list alone"),
+        pytest.param(shown(a_machine(state=MachineState.PENDING), NOW - 10.1, direct=True), id="shown long ago"),
+    ],
+)
+def test_a_machine_is_looked_at_before_it_is_ended_as_overdue(trail: Trail) -> None:
+    assert end_when_overdue(coming_up(1e9, trail=trail)) == LookAt(REF, N)
+
+
+def test_a_look_that_proved_nothing_ends_no_overdue_machine() -> None:
+    unshown = replace(shown(a_machine(state=MachineState.PENDING), NOW - 20), looked=NOW - 1)
+    assert end_when_overdue(coming_up(1e9, trail=unshown)) is None
+
+
+def test_nothing_is_overdue_while_our_credentials_are_refused() -> None:
+    assert end_when_overdue(coming_up(1e9, credentials_rejected=True)) is None
 
 
 def test_only_time_in_which_we_could_see_counts() -> None:
@@ -327,6 +369,7 @@ def test_a_machine_expires_at_the_age_that_the_spec_gives_it(limit: int, expired
         pytest.param("", 900.0, id="our intent where the provider tells none"),
         pytest.param("yesterday", 900.0, id="our intent where that is no time"),
         pytest.param("2027-01-01T00:00:00Z", 0.0, id="never negative"),
+        pytest.param("0001-01-01T00:00:00Z", 900.0, id="never older than our intent"),
     ],
 )
 def test_a_machines_age_counts_from_its_birth(created: str, age: float) -> None:
@@ -334,6 +377,21 @@ def test_a_machines_age_counts_from_its_birth(created: str, age: float) -> None:
     seen = an_observation(memory=a_memory(launch, machine=a_machine(created=created).recorded()))
     assert seen.wall == WALL
     assert age_of(seen) == age
+
+
+@pytest.mark.parametrize(
+    ("launch", "age"),
+    [
+        pytest.param(a_launch(reason="Adopted", intended="2026-11-21T23:59:59Z"), 1800.0, id="found: as its object"),
+        pytest.param(
+            a_launch(adopted=True, reason="Adopted"), 86_400.0, id="adopted by a person: as the provider says"
+        ),
+    ],
+)
+def test_what_was_there_before_us_may_be_older_than_our_record(launch: Launch, age: float) -> None:
+    memory = a_memory(launch, machine=a_machine(created="2026-11-21T00:00:00Z").recorded())
+    body = {"metadata": {"creationTimestamp": "2026-11-21T23:30:00Z"}}
+    assert age_of(an_observation(memory=memory, instance={"body": body})) == age
 
 
 def test_the_recorded_machine_is_what_the_newest_look_showed() -> None:

@@ -192,7 +192,8 @@ def test_a_power_call_that_was_not_accepted_is_told_and_made_again_more_and_more
 
 
 def test_a_start_refused_for_good_is_broken() -> None:
-    action = end_when_broken(wanted("Running", MachineState.STOPPED, power_refused="no capacity on its host"))
+    refused = wanted("Running", MachineState.STOPPED, power_refused="no capacity on its host", powered_at=NOW - 1)
+    action = end_when_broken(refused)
     assert isinstance(action, Record)
     assert action.memory.launch is not None
     assert action.memory.launch.ends is EndingReason.BROKEN

@@ -1,5 +1,6 @@
 """A machine that is there: which changes are worth a write, and how it is said to be."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,15 +119,26 @@ def test_the_record_says_that_a_machine_has_run_once(was: MachineState, now: Mac
     assert action.memory.launch.started is started
 
 
-def test_a_machine_that_has_run_stays_one_and_another_id_is_another_machine() -> None:
-    for machine_id, started in (("i-1", True), ("i-2", False)):
+def test_a_machine_that_has_run_stays_one_though_its_provider_gives_it_another_id() -> None:
+    for machine_id in ("i-1", "i-2"):
         pending = a_machine(id=machine_id, state=MachineState.PENDING)
         action = keep_record_true(
             was_and_is(a_machine(id="i-1", state=MachineState.UNKNOWN), pending, {"started": True})
         )
         assert isinstance(action, Record)
         assert action.memory.launch is not None
-        assert action.memory.launch.started is started
+        assert action.memory.launch.started
+
+
+def test_the_birth_of_a_machine_stays_as_it_was_first_told() -> None:
+    again = a_machine(created="2026-11-21T23:59:00Z")
+    assert keep_record_true(was_and_is(a_machine(), again)) is None
+    stopped = keep_record_true(was_and_is(a_machine(), replace(again, state=MachineState.STOPPED)))
+    assert isinstance(stopped, Record)
+    assert stopped.memory.machine["createdTime"] == a_machine().created
+    another = keep_record_true(was_and_is(a_machine(), replace(again, id="i-2")))
+    assert isinstance(another, Record)
+    assert another.memory.machine["createdTime"] == again.created
 
 
 @pytest.mark.parametrize(

@@ -44,11 +44,12 @@ WANTED: tuple[Rule, ...] = (
     settlement.send_again_what_was_never_made,
     # no machine yet
     settlement.adopt_what_is_shown,
-    launch.buy_nothing_while_stopped,
+    launch.leave_a_newcomer_stopped,
     first_look.record_first_where_nothing_can_be_read,
     first_look.look_by_owner_first,
     launch.stall_when_rejected,
     launch.look_after_a_promise,
+    launch.buy_nothing_while_stopped,
     launch.stall_at_capacity_deadline,
     launch.wait_for_the_next_try,
     launch.wait_when_nothing_may_be_created,

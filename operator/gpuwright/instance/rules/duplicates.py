@@ -21,7 +21,7 @@ def terminate_second_machines(seen: Observation) -> Action | None:
     extra = [m for m in _others(seen, provider, launch) if m.state is not MachineState.DELETING]
     if not extra:
         return None
-    names = tuple(machine.name for machine in extra)
+    names = tuple(_handle(seen, machine) for machine in extra)
     if (
         launch.ending is None
         or launch.ending.reason is not EndingReason.DUPLICATE
@@ -36,12 +36,19 @@ def terminate_second_machines(seen: Observation) -> Action | None:
 def _others(seen: Observation, provider: ProviderView, launch: Launch) -> list[Machine]:
     mine = [m for m in living(seen, provider, incarnation=1) if m.id != seen.memory.machine_id]
     if _recorded_is_shown(seen, provider):
-        return mine + _elsewhere(seen, launch)
+        apart = [m for m in mine if m.name != launch.name or provider.capabilities.ends_by_id]
+        return apart + _elsewhere(seen, launch)
     if provider.snapshot is None or provider.snapshot.began < _record_began(seen):
         return []
     # The recorded one may be gone, and then one of these is all that there is.
     kept = next((m for m in mine if m.name == launch.name), mine[0] if mine else None)
-    return [m for m in mine if m is not kept]
+    return [m for m in mine if m is not kept and (m.name != launch.name or provider.capabilities.ends_by_id)]
+
+
+def _handle(seen: Observation, machine: Machine) -> str:
+    """Return by what it is terminated: never by the recorded name, under which the kept machine would go too."""
+    recorded = seen.launch.name if seen.launch is not None else ""
+    return machine.id if machine.name == recorded else machine.name
 
 
 def _elsewhere(seen: Observation, launch: Launch) -> list[Machine]:
@@ -73,7 +80,8 @@ def clear_finished_duplicates(seen: Observation) -> Action | None:
         or launch.ending.reason is not EndingReason.DUPLICATE
     ):
         return None
-    views = (provider, *seen.others)
-    if any(m.name in launch.ending.names and m.alive for view in views for m in owned(seen, view)):
+    listed = (machine for view in (provider, *seen.others) for machine in owned(seen, view))
+    others = (m for m in listed if m.alive and m.id != seen.memory.machine_id)
+    if any(not {m.name, m.id}.isdisjoint(launch.ending.names) for m in others):
         return Wait(Reason.WORKING, "waiting for a second machine to go", seconds=2, brief=True)
     return Record(seen.memory.with_launch(ending=None), "duplicates gone")

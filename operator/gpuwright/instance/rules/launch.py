@@ -20,9 +20,17 @@ FIRST_LONG_WAIT = 10.0  # seconds after a spent burst; doubles up to LONGEST_WAI
 LONGEST_WAIT = 300.0
 
 
+def leave_a_newcomer_stopped(seen: Observation) -> Action | None:
+    """Stopped at birth: nothing was ever sent, so there is nothing to look for either. What has our finalizer may have
+    been sent, and may have lost its status since.
+    """
+    newcomer = seen.launch is None and not seen.instance.finalized and not seen.instance.adopt
+    return buy_nothing_while_stopped(seen) if newcomer else None
+
+
 def buy_nothing_while_stopped(seen: Observation) -> Action | None:
-    """Stopped at birth buys nothing until it is to run; a machine that vanished while stopped is not made again
-    before.
+    """Nothing is bought until it is to run; a machine that vanished while stopped is not made again before. Asked after
+    the looks that show what exists already: that bills, whatever the record says.
     """
     launch = seen.launch
     if seen.spec.power_state is PowerState.RUNNING:

@@ -13,6 +13,7 @@ from gpuwright.model.memory import EndingReason, Launch, Outcome
 from gpuwright.model.provider_view import ProviderView
 from gpuwright.model.times import age_since
 
+REFUSAL_SECONDS = 60.0  # a refused start is asked for again after so long
 SHORTEST_SAVE = 15.0  # seconds between two writes of the time on the way up
 
 
@@ -81,22 +82,34 @@ def _gone(seen: Observation, reason: EndingReason, note: str) -> Record:
 def end_when_broken(seen: Observation) -> Action | None:
     """A failed machine still bills: it is terminated before it is replaced."""
     machine = recorded_machine(seen)
-    if committed(seen) is None:
+    if committed(seen) is None or machine is None:
         return None
-    if machine is not None and machine.state is MachineState.FAILED:
+    if machine.state is MachineState.FAILED:
         return _end(seen, EndingReason.BROKEN, f"machine {machine.id} failed")
-    if seen.witness.power_refused:
+    # A refusal holds for the start that was asked for: not once it is to stay off, or runs, or could be asked again.
+    fresh = seen.now - seen.witness.powered_at < REFUSAL_SECONDS
+    if seen.witness.power_refused and fresh and seen.wants_running and machine.state is MachineState.STOPPED:
         return _end(seen, EndingReason.BROKEN, f"the machine cannot be started: {seen.witness.power_refused}")
     return None
 
 
 def end_when_overdue(seen: Observation) -> Action | None:
-    """A machine that never came up is paid for until it is destroyed. Only time in which we could see counts."""
+    """A machine that never came up is paid for until it is destroyed. Only time in which we could see counts, and only
+    a look at it that is as young as a list may be says that it still has not.
+    """
     launch, provider = committed(seen), seen.provider
     limit = seen.spec.deadlines.launch_seconds
     if launch is None or provider is None or not limit or not is_coming_up(seen):
         return None
-    if coming_up_seconds(seen, launch, provider) < limit or not provider.reachable:
+    if coming_up_seconds(seen, launch, provider) < limit or not provider.reachable or provider.credentials_rejected:
+        return None
+    machine = recorded_machine(seen)
+    if machine is not None and machine.state not in COMING_UP:
+        return None  # it came up while nobody could write it down, as while the object was paused
+    trail = seen.trail(launch.name)
+    if trail.looked is None or seen.now - trail.looked > provider.spec.poll.period_seconds:
+        return LookAt(provider.ref, launch.name)
+    if machine is None or trail.shown is None or trail.shown < trail.looked:
         return None
     return _end(seen, EndingReason.LAUNCH_DEADLINE_EXCEEDED, f"the machine did not run within {limit} s")
 
@@ -149,9 +162,19 @@ def end_when_expired(seen: Observation) -> Action | None:
 
 
 def age_of(seen: Observation) -> float | None:
-    """Return the machine's age in seconds by the provider's time of its birth; by our intent where that is no time."""
+    """Return the machine's age in seconds by the provider's time of its birth; by our intent where that is no time.
+
+    What we made is never older than its intent, and what was found is never older than its object, whatever a provider
+    says: some write the year 1 until they know, or leave the time zone out. Only what a person had us adopt may be.
+    """
     born = age_since(str(seen.memory.machine.get("createdTime") or ""), seen.wall)
-    return born if born is not None else age_since(seen.launch.intended if seen.launch else "", seen.wall)
+    launch = seen.launch
+    if launch is None or (launch.adopted and born is not None):
+        return born
+    found = launch.reason == Reason.ADOPTED
+    ours = str(seen.instance.body["metadata"].get("creationTimestamp") or "") if found else launch.intended
+    bounds = [age for age in (born, age_since(ours, seen.wall)) if age is not None]
+    return min(bounds, default=None)
 
 
 def _end(seen: Observation, reason: EndingReason, note: str) -> Record:

@@ -1,6 +1,7 @@
 """A machine that is there: keep the record true, and say how it is."""
 
 from dataclasses import replace
+from typing import Any
 
 from gpuwright.instance.actions import Action, LookAt, Record, Wait
 from gpuwright.instance.observation import Observation
@@ -16,7 +17,6 @@ from gpuwright.instance.rules.liveness import (
 from gpuwright.instance.rules.residue import residue_look_due
 from gpuwright.model.conditions import Reason
 from gpuwright.model.machine import COMING_UP, HAS_STARTED, Machine, MachineState
-from gpuwright.model.memory import Launch
 
 _REASONS = {
     MachineState.PENDING: (Reason.PROVISIONING, "the machine is being made"),
@@ -49,21 +49,25 @@ def keep_record_true(seen: Observation) -> Action | None:
     launch, machine = committed(seen), recorded_machine(seen)
     if launch is None or machine is None or not _matters(seen, machine):
         return None
-    memory = replace(seen.memory, machine=machine.recorded())
-    started = _has_started(seen, launch, machine)
+    memory = replace(seen.memory, machine=_recorded(seen, machine))
+    # Both states are asked, because the create's answer alone may have shown it running; the id is not, because some
+    # providers give a machine another one as it comes up again.
+    started = launch.started or not HAS_STARTED.isdisjoint({machine.state, seen.memory.machine.get("state")})
     return Record(memory.with_launch(settled=True, started=started, waited_seconds=0), "state")
 
 
-def _has_started(seen: Observation, launch: Launch, machine: Machine) -> bool:
-    """Return whether this machine has run once. The create's answer alone may have shown it running."""
-    same = seen.memory.machine_id == machine.id
-    before = same and (launch.started or seen.memory.machine.get("state") in HAS_STARTED)
-    return before or machine.state in HAS_STARTED
+def _recorded(seen: Observation, machine: Machine) -> dict[str, Any]:
+    """Return what is recorded of a machine. Its birth stays as it was first told: some providers tell the newest
+    start.
+    """
+    before = seen.memory.machine
+    kept = before.get("createdTime") if before.get("id") == machine.id else None
+    return machine.recorded() | ({"createdTime": kept} if kept else {})
 
 
 def _matters(seen: Observation, machine: Machine) -> bool:
     recorded = seen.memory.machine
-    if all(recorded.get(name) == value for name, value in machine.recorded().items()):
+    if all(recorded.get(name) == value for name, value in _recorded(seen, machine).items()):
         return False
     was_coming = recorded.get("state") in {str(state) for state in COMING_UP}
     return not (was_coming and machine.state in COMING_UP and recorded.get("id") == machine.id)
@@ -109,9 +113,10 @@ def _soonest(seen: Observation) -> float | None:
     if seen.spec.expire_after_seconds and age is not None:
         delays.append(seen.spec.expire_after_seconds - age)
     limit = seen.spec.deadlines.launch_seconds
-    if is_coming_up(seen) and provider.reachable and limit:
+    if is_coming_up(seen) and provider.reachable and not provider.credentials_rejected and limit:
         spent = coming_up_seconds(seen, launch, provider)
-        delays.extend((limit - spent, launch.waited_seconds + max(SHORTEST_SAVE, limit / 4) - spent))
+        overdue = limit - spent if spent < limit else float(provider.spec.poll.period_seconds)
+        delays.extend((overdue, launch.waited_seconds + max(SHORTEST_SAVE, limit / 4) - spent))
     if provider.capabilities.reads and settled_at(seen, launch, provider) is None:
         # No look has shown it yet. From then on absence counts, and lists that go on not showing it wake nobody.
         delays.append(settlement_remaining(seen, launch, provider))

@@ -2,8 +2,9 @@
 
 from gpuwright.instance.actions import Action, LookAt, ReadLive, Terminate, Wait
 from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules.evidence import owned
 from gpuwright.model.conditions import Reason
-from gpuwright.model.machine import MachineState
+from gpuwright.model.machine import Machine, MachineState
 from gpuwright.model.provider_view import ProviderView
 
 ASK_AGAIN_SECONDS = 30.0  # a machine still shown as alive this long after an accepted terminate is terminated again
@@ -18,7 +19,7 @@ def terminate_listed(seen: Observation, provider: ProviderView, names: tuple[str
         there = seen.providers.get(seen.home(name)) if seen.others else provider
         if there is None or (there.ref != provider.ref and not there.reachable):
             continue
-        if name in seen.witness.terminated and not _shown_after(seen, name):
+        if name in seen.witness.terminated and not _shown_after(seen, there, name):
             continue
         tried = seen.witness.terminate_tried.get(name)
         if tried is not None and _absent_since(seen, name, tried):
@@ -51,13 +52,18 @@ def _look_after_try(seen: Observation, provider: ProviderView, name: str, tried:
     return LookAt(provider.ref, name) if looked is None or looked < tried else None
 
 
-def _shown_after(seen: Observation, name: str) -> bool:
+def _shown_after(seen: Observation, provider: ProviderView, name: str) -> bool:
     """Return whether a look long after the accepted terminate still shows it alive, so that it must be asked for
-    again.
+    again. What goes by its id has no trail of lists: there the newest list itself is asked.
     """
-    accepted = seen.witness.terminated[name]
+    late = seen.witness.terminated[name] + ASK_AGAIN_SECONDS
     trail = seen.trail(name)
-    shown = trail.shown is not None and trail.shown > accepted + ASK_AGAIN_SECONDS and not trail.absences
-    return (
-        shown and trail.machine is not None and trail.machine.alive and trail.machine.state is not MachineState.DELETING
-    )
+    shown = trail.shown is not None and trail.shown > late and not trail.absences
+    if shown and trail.machine is not None and _stays(trail.machine):
+        return True
+    listed = provider.snapshot is not None and provider.snapshot.began > late
+    return listed and any(machine.id == name and _stays(machine) for machine in owned(seen, provider))
+
+
+def _stays(machine: Machine) -> bool:
+    return machine.alive and machine.state is not MachineState.DELETING
