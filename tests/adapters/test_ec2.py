@@ -197,13 +197,59 @@ async def test_a_machine_made_by_hand_is_looked_at_and_ended_by_its_id(stage: Ec
     assert await stage.adapter.delete(identity, opened) is Deletion.ACCEPTED
 
 
-async def test_a_list_that_goes_round_in_circles_is_blind(stage: Ec2Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def same_page(*_arguments: object, **_more: object) -> dict[str, Any]:
-        return {"Reservations": [], "NextToken": "again"}
+class TestAnEmptyPageWithAToken:
+    """EC2 may answer so where there are filters: nothing is concluded from it."""
 
-    monkeypatch.setattr(stage.adapter._access, "call", same_page)
-    with pytest.raises(Blind, match="does not end"):
-        await stage.adapter.list()
+    async def test_hides_no_machine_from_a_list(self, stage: Ec2Stage) -> None:
+        await stage.adapter.create(a_request(), opened)
+        stage.fault(Kind.LIST, how=How.ALL_ON_THE_NEXT_PAGE)
+        assert [found.name for found in await stage.adapter.list()] == [a_request().name]
+
+    async def test_is_not_the_end_of_a_look(self, stage: Ec2Stage) -> None:
+        created = await stage.adapter.create(a_request(), opened)
+        stage.fault(Kind.LOOK, how=How.ALL_ON_THE_NEXT_PAGE, page=1, times=2)
+        stage.fault(Kind.LOOK, how=How.TRUNCATE, page=2, times=2)
+        with pytest.raises(Blind):
+            await stage.adapter.look(a_request().name, opened)
+        sighting = await stage.adapter.look(a_request().name, opened)
+        assert isinstance(sighting, Present)
+        assert sighting.machine.id == created.machine.id
+
+    async def test_is_not_taken_for_nothing_to_end(self, stage: Ec2Stage) -> None:
+        await stage.adapter.create(a_request(), opened)
+        stage.fault(Kind.FIND, how=How.ALL_ON_THE_NEXT_PAGE)
+        assert await stage.adapter.delete(a_request().name, opened) is Deletion.ACCEPTED
+        assert stage.live() == []
+
+    async def test_is_not_taken_for_nothing_to_switch_off(self, stage: Ec2Stage) -> None:
+        await stage.adapter.create(a_request(), opened)
+        stage.advance(60)
+        stage.fault(Kind.FIND, how=How.ALL_ON_THE_NEXT_PAGE)
+        await stage.adapter.power(a_request().name, on=False, gate=opened)
+        assert stage.instance(a_request().name).state == "stopped"
+
+
+class TestPagesThatGoRoundInCircles:
+    @pytest.fixture(autouse=True)
+    def _same_page(self, stage: Ec2Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def same_page(*_arguments: object, **_more: object) -> dict[str, Any]:
+            return {"Reservations": [], "NextToken": "again"}
+
+        monkeypatch.setattr(stage.adapter._access, "call", same_page)
+
+    async def test_are_blind_for_a_list(self, stage: Ec2Stage) -> None:
+        with pytest.raises(Blind, match="does not end"):
+            await stage.adapter.list()
+
+    async def test_are_blind_for_a_look(self, stage: Ec2Stage) -> None:
+        with pytest.raises(Blind, match="does not end"):
+            await stage.adapter.look(a_request().name, opened)
+
+    async def test_end_and_switch_nothing_that_is_known_of(self, stage: Ec2Stage) -> None:
+        with pytest.raises(Unknown, match="does not end"):
+            await stage.adapter.delete(a_request().name, opened)
+        with pytest.raises(Unknown, match="does not end"):
+            await stage.adapter.power(a_request().name, on=False, gate=opened)
 
 
 @pytest.mark.parametrize(

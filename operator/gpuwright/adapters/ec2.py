@@ -4,7 +4,7 @@ A repeated RunInstances with the same ClientToken is answered with the same mach
 hash makes them unique, and lists may be minutes late.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -37,6 +37,7 @@ from gpuwright.model.request import MachineRequest
 PAGE = 1000  # instances a page, EC2's own limit
 MAX_PAGES = 1000
 LIMITS = "a machine whose tags gpuwright.dev/... somebody takes off at EC2 is not found any more"
+_Ask = Callable[[Mapping[str, Any]], Awaitable[Any]]
 _ENDABLE = ["pending", "running", "shutting-down", "stopping", "stopped"]
 
 
@@ -91,27 +92,12 @@ class Ec2:
         return replace(machine, name=request.name)
 
     async def list(self) -> tuple[Machine, ...]:
-        """Return all machines of this cluster, over all pages; see Adapter.list."""
-        machines: list[Machine] = []
-        seen = {""}
-        more = ""
-        for _page in range(MAX_PAGES):
-            page = await self._read(self._query(**({"NextToken": more} if more else {})))
-            machines.extend(machine_of(instance, self._region) for instance in instances_in(page))
-            more = page.get("NextToken") or ""
-            if not more:
-                return shown(machines)
-            if more in seen:
-                break
-            seen.add(more)
-        raise Blind("EC2's list of machines does not end")
+        """Return all machines of this cluster; see Adapter.list."""
+        return shown(await self._paged(self._read, self._query()))
 
     async def look(self, name: str, gate: Gate) -> Sighting:  # noqa: ARG002 - a look is a read here
         """Return what is there under the name; see Adapter.look."""
-        page = await self._read(self._query(name))
-        if page.get("NextToken"):
-            raise Blind("EC2 shows more machines under one name than a page can hold")
-        return sighting_of(machine_of(instance, self._region) for instance in instances_in(page))
+        return sighting_of(await self._paged(self._read, self._query(name)))
 
     async def delete(self, name: str, gate: Gate) -> Deletion:
         """Ask for the end of what is there under the name; see Adapter.delete."""
@@ -140,20 +126,44 @@ class Ec2:
         """Close the connections."""
         await self._access.close()
 
-    def _query(self, name: str = "", **more: Any) -> dict[str, Any]:
+    async def _paged(self, ask: _Ask, query: Mapping[str, Any]) -> tuple[Machine, ...]:
+        """Return the machines of all pages of a DescribeInstances.
+
+        A page of what is filtered may be short or empty, and have a token all the same: EC2 has told all only where the
+        token is null (NextToken in botocore's model of DescribeInstances, 1.44). Raises Blind where they do not end.
+        """
+        machines: list[Machine] = []
+        seen = {""}
+        more: dict[str, str] = {}
+        for _page in range(MAX_PAGES):
+            page = await ask({**query, **more})
+            machines.extend(machine_of(instance, self._region) for instance in instances_in(page))
+            token = page.get("NextToken")
+            if not token:
+                return tuple(machines)
+            if token in seen:
+                break
+            seen.add(token)
+            more = {"NextToken": token}
+        raise Blind("EC2's list of machines does not end")
+
+    def _query(self, name: str = "") -> dict[str, Any]:
         """Return the parameters of a DescribeInstances: of this cluster's machines, or of those under one name."""
         filters = [_is(f"tag:{LABEL_CLUSTER}", self._cluster)]
         if name:
             filters.append(_is("instance-id" if is_id(name) else f"tag:{TAG_NAME}", name))
-        return {"Filters": filters, "MaxResults": PAGE, **more}
+        return {"Filters": filters, "MaxResults": PAGE}
 
     async def _find(self, name: str, gate: Gate, refused: Callable[[Refusal], NoReturn]) -> tuple[str, ...]:
         """Return the ids of what can still be ended under the name."""
         query = self._query(name)
         query["Filters"].append({"Name": "instance-state-name", "Values": _ENDABLE})
-        page = await self._send("describe_instances", query, gate, refused)
+
+        async def ask(page: Mapping[str, Any]) -> Any:
+            return await self._send("describe_instances", page, gate, refused)
+
         try:
-            return tuple(machine_of(instance, self._region).id for instance in instances_in(page))
+            return tuple(machine.id for machine in await self._paged(ask, query))
         except Blind as error:
             raise Unknown(error.message) from error
 

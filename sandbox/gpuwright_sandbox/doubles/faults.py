@@ -28,6 +28,7 @@ class How(StrEnum):
     WRONG_TYPES = auto()
     UNKNOWN_STATE = auto()
     WITHOUT_MACHINES = auto()
+    ALL_ON_THE_NEXT_PAGE = auto()
     TWICE = auto()
 
 

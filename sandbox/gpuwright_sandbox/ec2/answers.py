@@ -43,6 +43,10 @@ class Instances:
                 if not all(wanted(item) for item in reservation.findall("{*}instancesSet/{*}item")):
                     reservations.remove(reservation)
 
+    def go_on(self, token: str) -> None:
+        """Have the next page asked for with this token."""
+        put(self._root, "nextToken", token)
+
     def double(self) -> None:
         """Show every reservation twice."""
         for reservations in self._root.findall(".//{*}reservationSet"):

@@ -6,6 +6,7 @@ from enum import StrEnum
 from urllib.parse import parse_qsl, urlencode
 
 NAME_TAG = "tag:gpuwright.dev/name"
+FROM_THE_START = "from-the-start"  # a token of the shim's own, after a page that held nothing
 
 
 class Kind(StrEnum):
@@ -68,7 +69,7 @@ class Call:
 
     def body(self, page_size: int) -> bytes:
         """Return what moto is asked: without the filter that the shim applies itself, and with pages of this size."""
-        fields = {key: value for key, value in self.fields.items() if key != "ClientToken"}
+        fields = {key: value for key, value in self.fields.items() if key != "ClientToken" and value != FROM_THE_START}
         for number in range(1, 10):
             if fields.get(f"Filter.{number}.Name") == "instance-state-name":
                 fields = {key: value for key, value in fields.items() if not key.startswith(f"Filter.{number}.")}

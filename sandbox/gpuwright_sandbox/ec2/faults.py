@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 from gpuwright_sandbox.doubles.answers import Answer
 from gpuwright_sandbox.doubles.faults import How
 from gpuwright_sandbox.ec2.answers import Instances, drop, put, put_state
+from gpuwright_sandbox.ec2.calls import FROM_THE_START
 
 
 def edited(answer: Answer, how: How) -> Answer:
@@ -17,6 +18,9 @@ def edited(answer: Answer, how: How) -> Answer:
             edit(item)
     elif how is How.WITHOUT_MACHINES:
         found.keep(lambda _item: False)
+    elif how is How.ALL_ON_THE_NEXT_PAGE:
+        found.keep(lambda _item: False)
+        found.go_on(FROM_THE_START)
     elif how is How.TWICE:
         found.double()
     return found.answer()

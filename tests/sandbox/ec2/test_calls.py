@@ -4,7 +4,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from gpuwright_sandbox.ec2.calls import Kind, read_call
+from gpuwright_sandbox.ec2.calls import FROM_THE_START, Kind, read_call
 
 LIST = b"Action=DescribeInstances&Filter.1.Name=tag%3Agpuwright.dev%2Fcluster&Filter.1.Value.1=c&MaxResults=1000"
 NAME = b"&Filter.2.Name=tag%3Agpuwright.dev%2Fname&Filter.2.Value.1=n"
@@ -40,6 +40,12 @@ def test_the_states_are_the_shims_own_business_and_the_token_too() -> None:
 def test_pages_are_made_small_for_lists_only() -> None:
     assert b"MaxResults=2" in read_call(LIST, {}).body(2)
     assert b"MaxResults=1000" in read_call(LIST + NAME, {}).body(2)
+
+
+def test_the_token_after_an_empty_page_is_the_shims_own() -> None:
+    call = read_call(LIST + b"&NextToken=" + FROM_THE_START.encode(), {})
+    assert call.page == 2
+    assert b"NextToken" not in call.body(0)
 
 
 def test_the_second_page_is_told_by_its_token() -> None:
