@@ -6,6 +6,7 @@ from typing import NoReturn
 import pytest
 
 from gpuwright.adapters.ec2_answers import (
+    AUTH_FAILURE,
     FORBIDDEN,
     NO_QUOTA,
     NO_ROOM,
@@ -32,9 +33,11 @@ from gpuwright.model.errors import (
     Unknown,
 )
 
+NOT_VALIDATED = "AWS was not able to validate the provided access credentials"
 
-def of(code: str, status: int = 400, wait: float | None = None) -> Refusal:
-    return Refusal(status, code, "because", wait)
+
+def of(code: str, status: int = 400, wait: float | None = None, *, message: str = "because") -> Refusal:
+    return Refusal(status, code, message, wait)
 
 
 def create(refusal: Refusal, *, resent: bool = False, promises: bool = True) -> ProviderError:
@@ -82,12 +85,16 @@ def test_a_throttled_call_did_nothing_in_either_form(status: int, code: str) -> 
     assert waits.retry_after == 7.0
 
 
-@pytest.mark.parametrize("code", sorted(UNAUTHENTICATED))
-def test_refused_credentials_are_told_as_such_by_every_verb(code: str) -> None:
-    assert isinstance(create(of(code, 401)), Unauthenticated)
-    assert isinstance(outcome(raise_before_create, of(code, 401)), Unauthenticated)
+@pytest.mark.parametrize(
+    "refusal",
+    [*(of(code, 401) for code in sorted(UNAUTHENTICATED)), of(AUTH_FAILURE, 401, message=NOT_VALIDATED)],
+    ids=lambda refusal: refusal.code,
+)
+def test_refused_credentials_are_told_as_such_by_every_verb(refusal: Refusal) -> None:
+    assert isinstance(create(refusal), Unauthenticated)
+    assert isinstance(outcome(raise_before_create, refusal), Unauthenticated)
     for verb in (raise_for_delete, raise_for_power):
-        assert outcome(verb, of(code, 401)).reason is Reason.CREDENTIALS_REJECTED
+        assert outcome(verb, refusal).reason is Reason.CREDENTIALS_REJECTED
 
 
 @pytest.mark.parametrize("code", sorted(FORBIDDEN))
@@ -96,6 +103,21 @@ def test_what_the_credentials_may_not_do_is_about_this_machine_only(code: str) -
     assert type(found) is Rejected
     assert found.reason is Reason.CREDENTIALS_REJECTED
     assert outcome(raise_for_delete, of(code, 403)).reason is Reason.CREDENTIALS_REJECTED
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        of(AUTH_FAILURE, message="Not authorized for images: [ami-0a1b2c3d4e5f60718]"),
+        of("OptInRequired", 401, message="In order to use this AWS Marketplace product you need to accept terms"),
+        of("PendingVerification", message="Your request for accessing resources in this region is being validated"),
+    ],
+    ids=lambda refusal: refusal.code,
+)
+def test_an_image_or_a_region_that_is_not_ours_stops_no_other_machine(refusal: Refusal) -> None:
+    for found in (create(refusal), outcome(raise_before_create, refusal)):
+        assert type(found) is Rejected
+        assert found.reason is Reason.CREDENTIALS_REJECTED
 
 
 @pytest.mark.parametrize("resent", [True, False])

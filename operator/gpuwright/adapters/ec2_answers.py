@@ -51,9 +51,13 @@ THROTTLED = frozenset(
         "EC2ThrottledException",
     }
 )
+AUTH_FAILURE = "AuthFailure"
+NOT_VALIDATED = "not able to validate"
+"""What AuthFailure says where it is about our credentials. "Not authorized for images: [ami-...]" has its code as well,
+and is about one request (github.com/DataBiosphere/toil/issues/3512, read 2026-11-22).
+"""
 UNAUTHENTICATED = frozenset(
     {
-        "AuthFailure",
         "Blocked",
         "ExpiredToken",
         "ExpiredTokenException",
@@ -61,14 +65,24 @@ UNAUTHENTICATED = frozenset(
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
         "MissingAuthenticationToken",
-        "OptInRequired",
-        "PendingVerification",
         "RequestExpired",
         "SignatureDoesNotMatch",
         "UnrecognizedClientException",
     }
 )
-FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+FORBIDDEN = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        AUTH_FAILURE,
+        "OptInRequired",
+        "PendingVerification",
+        "UnauthorizedOperation",
+    }
+)
+"""What may be about one machine, so that others go on: an image of the Marketplace whose terms nobody has accepted is
+refused with OptInRequired, status 401 (github.com/F5Networks/f5-aws-cloudformation/issues/45, read 2026-11-22).
+"""
 _NOTHING_MADE = {
     **dict.fromkeys(NO_ROOM, Reason.CAPACITY_UNAVAILABLE),
     **dict.fromkeys(NO_QUOTA, Reason.QUOTA_EXCEEDED),
@@ -92,6 +106,11 @@ class Refusal:
     def words(self) -> str:
         """Return what people read."""
         return f"EC2 answered {self.code}: {self.message}"
+
+    @property
+    def unauthenticated(self) -> bool:
+        """Return whether EC2 does not take our credentials, for this call as for any other."""
+        return self.code in UNAUTHENTICATED or (self.code == AUTH_FAILURE and NOT_VALIDATED in self.message)
 
 
 def raise_for_create(refusal: Refusal, *, resent: bool, promises: bool) -> NoReturn:
@@ -164,7 +183,7 @@ def _raise_if_throttled(refusal: Refusal) -> None:
 
 
 def _raise_for_credentials(refusal: Refusal) -> None:
-    if refusal.code in UNAUTHENTICATED:
+    if refusal.unauthenticated:
         raise Unauthenticated(refusal.words)
     if refusal.code in FORBIDDEN:
-        raise Rejected(refusal.words, Reason.CREDENTIALS_REJECTED)  # may be about this one machine: others go on
+        raise Rejected(refusal.words, Reason.CREDENTIALS_REJECTED)
