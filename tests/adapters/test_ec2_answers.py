@@ -61,6 +61,24 @@ def test_no_room_and_no_quota_made_nothing_whatever_the_status(code: str, status
     assert not found.unhealthy
 
 
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("Unsupported", Reason.CAPACITY_UNAVAILABLE),
+        ("UnfulfillableCapacity", Reason.CAPACITY_UNAVAILABLE),
+        ("InsufficientCapacityOnHost", Reason.CAPACITY_UNAVAILABLE),
+        ("ReservationCapacityExceeded", Reason.CAPACITY_UNAVAILABLE),
+        ("InsufficientVolumeCapacity", Reason.CAPACITY_UNAVAILABLE),
+        ("InsufficientAddressCapacity", Reason.CAPACITY_UNAVAILABLE),
+        ("MaxIOPSLimitExceeded", Reason.QUOTA_EXCEEDED),
+    ],
+)
+def test_what_is_short_besides_instances_is_no_room_and_no_fault_of_the_request(code: str, reason: Reason) -> None:
+    found = create(of(code))
+    assert isinstance(found, NotCommitted)
+    assert found.reason is reason
+
+
 def test_a_spot_price_above_the_ceiling_made_nothing_and_is_no_lack_of_room() -> None:
     assert {"SpotMaxPriceTooLow"} == TOO_DEAR
     found = create(of("SpotMaxPriceTooLow"))
@@ -146,7 +164,7 @@ def test_a_server_error_that_promises_nothing_is_unknown(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["InvalidAMIID.NotFound", "Unsupported", "InvalidSubnetID.NotFound", "MissingParameter"]
+    "code", ["InvalidAMIID.NotFound", "UnsupportedOperation", "InvalidSubnetID.NotFound", "MissingParameter"]
 )
 def test_a_client_error_must_be_mended_by_a_person(code: str) -> None:
     found = create(of(code))

@@ -23,11 +23,20 @@ NOT_FOUND = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malforme
 NO_ROOM = frozenset(
     {
         "InsufficientInstanceCapacity",
+        "InsufficientAddressCapacity",
         "InsufficientCapacity",
+        "InsufficientCapacityOnHost",
         "InsufficientHostCapacity",
         "InsufficientReservedInstanceCapacity",
+        "InsufficientVolumeCapacity",
+        "ReservationCapacityExceeded",
+        "UnfulfillableCapacity",
+        "Unsupported",
     }
 )
+"""Unsupported is what a zone answers that has a type at other times: Karpenter counts it, UnfulfillableCapacity and
+ReservationCapacityExceeded as no room (github.com/aws/karpenter-provider-aws/pull/2147, read 2026-11-22).
+"""
 TOO_DEAR = frozenset({"SpotMaxPriceTooLow"})
 NO_QUOTA = frozenset(
     {
@@ -35,6 +44,7 @@ NO_QUOTA = frozenset(
         "InstanceLimitExceeded",
         "MaxSpotInstanceCountExceeded",
         "VolumeLimitExceeded",
+        "MaxIOPSLimitExceeded",
         "InsufficientFreeAddressesInSubnet",
         "NetworkInterfaceLimitExceeded",
     }
@@ -83,6 +93,7 @@ FORBIDDEN = frozenset(
 """What may be about one machine, so that others go on: an image of the Marketplace whose terms nobody has accepted is
 refused with OptInRequired, status 401 (github.com/F5Networks/f5-aws-cloudformation/issues/45, read 2026-11-22).
 """
+# A promise whatever the status: EC2 counts having no room among its own errors, and answers it with 500.
 _NOTHING_MADE = {
     **dict.fromkeys(NO_ROOM, Reason.CAPACITY_UNAVAILABLE),
     **dict.fromkeys(NO_QUOTA, Reason.QUOTA_EXCEEDED),
