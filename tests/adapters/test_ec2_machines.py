@@ -83,6 +83,31 @@ def test_a_machine_has_its_addresses_its_place_and_its_time_in_utc() -> None:
     assert machine.price_per_hour == ""
 
 
+BORN, STARTED = datetime(2026, 11, 20, 10, tzinfo=UTC), datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
+def interface(index: object, attached: object) -> dict[str, Any]:
+    return {"Attachment": {"DeviceIndex": index, "AttachTime": attached}}
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "created"),
+    [
+        pytest.param([interface(1, STARTED), interface(0, BORN)], BORN, id="the primary one"),
+        pytest.param([interface(1, BORN)], STARTED, id="another one only"),
+        pytest.param([interface(0, None)], STARTED, id="no time"),
+        pytest.param([{}], STARTED, id="not attached"),
+        pytest.param([], STARTED, id="none"),
+        pytest.param(None, STARTED, id="nothing said"),
+    ],
+)
+def test_a_machine_that_was_switched_off_and_on_is_as_old_as_its_primary_interface(
+    interfaces: list[dict[str, Any]] | None, created: datetime
+) -> None:
+    machine = machine_of(an_instance(LaunchTime=STARTED, NetworkInterfaces=interfaces), "r")
+    assert machine.created == created.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def test_a_machine_without_a_name_of_ours_goes_by_its_id() -> None:
     machine = machine_of({"InstanceId": "i-0a1b2c3d", "Tags": [{"Key": "Name", "Value": "for people"}]}, "r")
     assert machine.name == "i-0a1b2c3d"

@@ -52,7 +52,6 @@ def machine_of(instance: Mapping[str, Any], region: str) -> Machine:
         raise Blind("EC2's list holds something that is no instance")
     tags = {str(tag.get("Key", "")): str(tag.get("Value", "")) for tag in instance.get("Tags") or ()}
     word = str((instance.get("State") or {}).get("Name", ""))
-    launched = instance.get("LaunchTime")
     return Machine(
         id=identity,
         name=tags.get(TAG_NAME) or identity,
@@ -64,8 +63,20 @@ def machine_of(instance: Mapping[str, Any], region: str) -> Machine:
         zone=str((instance.get("Placement") or {}).get("AvailabilityZone", "")),
         instance_type=str(instance.get("InstanceType", "")),
         purchase="Spot" if instance.get("InstanceLifecycle") == "spot" else "OnDemand",
-        created=timestamp(launched.astimezone(UTC)) if isinstance(launched, datetime) else "",
+        created=_created(instance),
     )
+
+
+def _created(instance: Mapping[str, Any]) -> str:
+    """Return when the instance was first launched.
+
+    LaunchTime is when it was last launched; its primary network interface was attached when it was first (botocore's
+    model of EC2, 1.44). One that has terminated has no interface any more.
+    """
+    attachments = [interface.get("Attachment") or {} for interface in instance.get("NetworkInterfaces") or ()]
+    attached = [found.get("AttachTime") for found in attachments if found.get("DeviceIndex") == 0]
+    moments = (moment for moment in (*attached, instance.get("LaunchTime")) if isinstance(moment, datetime))
+    return next((timestamp(moment.astimezone(UTC)) for moment in moments), "")
 
 
 def _state(word: str, instance: Mapping[str, Any]) -> MachineState:
