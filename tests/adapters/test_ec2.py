@@ -24,7 +24,7 @@ from gpuwright.adapters.contract import Deletion
 from gpuwright.model.capabilities import CreateKey, PriceCeiling
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Blind, NeverSent, NotCommitted, Rejected, Unknown
-from gpuwright.model.machine import Absent, Present
+from gpuwright.model.machine import Absent, Present, Tombstone
 from gpuwright.model.machine_spec import MachineSpec
 from gpuwright.model.request import MachineRequest, Wishes
 from gpuwright_sandbox.doubles.faults import How
@@ -195,6 +195,34 @@ async def test_a_machine_made_by_hand_is_looked_at_and_ended_by_its_id(stage: Ec
     assert isinstance(sighting, Present)
     assert sighting.machine.id == identity
     assert await stage.adapter.delete(identity, opened) is Deletion.ACCEPTED
+
+
+async def test_of_two_machines_under_one_name_an_id_means_one(stage: Ec2Stage) -> None:
+    first = await stage.adapter.create(a_request(), opened)
+    second = await stage.adapter.create(replace(a_request(), token="another"), opened)
+    for made in (first, second):
+        sighting = await stage.adapter.look(made.machine.id, opened)
+        assert isinstance(sighting, Present)
+        assert (sighting.machine.id, sighting.machine.name) == (made.machine.id, a_request().name)
+    assert await stage.adapter.delete(second.machine.id, opened) is Deletion.ACCEPTED
+    assert [instance.id for instance in stage.server.truth.live()] == [first.machine.id]
+    assert await stage.adapter.delete(second.machine.id, opened) is Deletion.ACCEPTED  # it is shutting down
+    stage.advance(60)
+    assert await stage.adapter.look(second.machine.id, opened) == Tombstone(second.machine.id)
+    assert await stage.adapter.delete(second.machine.id, opened) is Deletion.NOT_FOUND
+    assert [instance.id for instance in stage.server.truth.live()] == [first.machine.id]
+
+
+async def test_a_spot_machine_that_cannot_be_stopped_is_told_to_a_person_and_runs_on(stage: Ec2Stage) -> None:
+    await stage.adapter.create(asking(machine(purchase="Spot")), opened)
+    stage.advance(60)
+    words = "You can't stop the Spot Instance because it is associated with a one-time Spot Instance request."
+    stage.fault(Kind.POWER, answer=error(400, "UnsupportedOperation", words), carried_out=False)
+    with pytest.raises(Rejected, match="one-time Spot Instance request") as caught:
+        await stage.adapter.power(a_request().name, on=False, gate=opened)
+    assert caught.value.reason is Reason.REQUEST_REJECTED
+    assert stage.instance(a_request().name).state == "running"
+    assert stage.adapter.capabilities.power
 
 
 class TestAnEmptyPageWithAToken:
