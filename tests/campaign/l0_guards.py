@@ -150,7 +150,7 @@ GUARDS = (
     ),
     _guard(
         "looks begun after the record",
-        changed(evidence._shown_or_answered, off.believe_any_look),
+        off.old_looks_are_proof,
         "I9 I2",
         "two leaders, lists; made late, deletes, crashes, never made",
     ),

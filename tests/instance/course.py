@@ -40,7 +40,7 @@ from gpuwright.instance.rules import decide as rules
 from gpuwright.instance.rules.launch import retry_delay
 from gpuwright.instance.rules.placement import put_aside
 from gpuwright.instance.witness import Armed, Witness
-from gpuwright.instance.writer import takes_back_a_machine
+from gpuwright.instance.writer import has_a_machine
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Blind, NeverSent, NotCommitted, ProviderError, Throttled, Unknown
 from gpuwright.model.machine import Absent, MachineState
@@ -294,7 +294,7 @@ def _records(world: World, who: str, answered: Answered) -> World:
     if stored is None or not same or launch is None or launch.send != _send_of(answered.seen):
         provider = answered.seen.ref
         return _reads_live(_gives_up(world, provider, answered.created) if answered.created else world, who)
-    if takes_back_a_machine(stored, answered.memory):
+    if has_a_machine(stored):
         return _reads_live(world, who)
     after = replace(answered.seen, instance=replace(answered.seen.instance, body=stored, memory=answered.memory))
     status = status_of(after, Wait(Reason.WORKING, "answered"))

@@ -23,6 +23,7 @@ from gpuwright.instance.rules import (
     launch,
     liveness,
     records,
+    replacement,
     residue,
     settlement,
 )
@@ -71,6 +72,12 @@ def changed(function: Callable[..., Any], other: Callable[..., Any]) -> Remove:
 
 
 # Before a create
+
+
+def old_looks_are_proof(patch: Patch) -> None:
+    """Looks from before the record prove something about it, and what shows again is not taken back."""
+    changed(evidence._shown_or_answered, believe_any_look)(patch)
+    without(replacement.take_back_what_shows_again)(patch)
 
 
 def without_an_intent(patch: Patch) -> None:

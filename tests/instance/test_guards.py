@@ -276,7 +276,7 @@ GUARDS = (
         "looks begun after the record",
         a_machine_is_found_after_a_minute_of_empty_looks,
         doubled,
-        changed(evidence._shown_or_answered, off.believe_any_look),
+        off.old_looks_are_proof,
     ),
     Guard("only the writer sends", a_create_is_on_its_way_when_its_sender_dies, doubled, off.whoever_finds_it_sends_it),
     Guard("send window", an_operator_sleeps_between_intent_and_send, doubled, no_window),

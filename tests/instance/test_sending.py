@@ -107,6 +107,21 @@ async def test_an_answer_that_came_late_does_not_take_back_a_machine_that_anothe
     assert stage.desk.ledger == [], "nothing of it is a leak"
 
 
+async def test_an_answer_that_came_late_tells_nothing_older_of_a_machine_that_another_operator_has_seen() -> None:
+    stage = Stage()
+    ending = {"reason": "Expired", "names": [N], "time": "2026-11-22T00:00:00Z"}
+    seen = {
+        "launch": {"outcome": "Committed", "ending": ending},
+        "machine": {"id": "i-1", "name": N, "state": "Running"},
+    }
+    stage.desk.during_create.append(lambda: stage.change({"status": seen}))
+    await stage.reconcile()
+    assert stage.desk.calls == [f"create {N}"]
+    assert stage.status["machine"]["state"] == "Running", "the create's answer says that it is being made"
+    assert stage.status["launch"]["ending"] == ending
+    assert stage.desk.ledger == []
+
+
 async def test_another_object_of_the_same_name_does_not_get_the_outcome() -> None:
     stage = Stage()
 

@@ -15,7 +15,7 @@ from gpuwright.instance.rules.decide import decide
 from gpuwright.instance.rules.launch import retry_delay
 from gpuwright.instance.rules.placement import put_aside
 from gpuwright.instance.rules.price import price_pause
-from gpuwright.instance.writer import StatusWriter, same_send, takes_back_a_machine
+from gpuwright.instance.writer import StatusWriter, has_a_machine, same_send
 from gpuwright.kube.client import ApiError
 from gpuwright.kube.events import Recorder
 from gpuwright.model.clock import Clock
@@ -127,8 +127,11 @@ class Sending:
     async def _record(self, seen: Observation, memory: Memory) -> bool:
         def status_for(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
             same = body["metadata"]["uid"] == seen.instance.owner.uid and same_send(body, seen.memory)
-            if not same or takes_back_a_machine(body, memory):
+            if not same:
                 return None
+            if has_a_machine(body):
+                left_as_it_is: Mapping[str, Any] = body["status"]
+                return left_as_it_is
             finalized = FINALIZER_MACHINE in (body["metadata"].get("finalizers") or ())
             instance = replace(
                 seen.instance,

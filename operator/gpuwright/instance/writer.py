@@ -120,15 +120,14 @@ class StatusWriter:
         return answer
 
 
-def takes_back_a_machine(body: Mapping[str, Any], memory: Memory) -> bool:
-    """Return whether the object, which has this memory's send on record, has its machine, too, and the memory none.
+def has_a_machine(body: Mapping[str, Any]) -> bool:
+    """Return whether the object has a machine on record.
 
-    An operator that has taken over has seen the machine; the answer that its forerunner gets late, or gets none of,
-    proves nothing against that.
+    For the send of which the answer is to be written: then an operator that has taken over has seen the machine, and
+    knows more of it by now than the answer that its forerunner gets late, or gets none of.
     """
     launch = (body.get("status") or {}).get("launch") or {}
-    ours = memory.launch.outcome if memory.launch else None
-    return launch.get("outcome") == Outcome.COMMITTED and ours is not Outcome.COMMITTED
+    return bool(launch.get("outcome") == Outcome.COMMITTED)
 
 
 def same_send(body: Mapping[str, Any], memory: Memory) -> bool:

@@ -1,5 +1,6 @@
 """A machine that is to go, and the one after it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,10 +33,12 @@ from tests.builders import (
 
 from gpuwright.instance.actions import Arms, AskList, LookAt, ReadLive, Record, Terminate, Wait
 from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules.decide import decide
 from gpuwright.instance.rules.replacement import (
     finish_ending,
     is_ended_machine_gone,
     replace_what_is_gone,
+    take_back_what_shows_again,
     take_over_what_lives_on,
 )
 from gpuwright.model.conditions import Reason
@@ -48,6 +51,7 @@ TOO_DEAR = {
     "spec": {"machine": {"instanceType": "t", "maxPricePerHour": "1.99"}},
     "view": {"spec": a_provider_spec(sizes=[{"name": "a", "instanceType": "t", "pricePerHour": "2.00"}])},
 }
+RULES = (finish_ending, take_back_what_shows_again, take_over_what_lives_on, replace_what_is_gone)
 GONE = {**a_machine().recorded(), "state": "Gone"}
 
 
@@ -70,13 +74,17 @@ def gone(why: EndingReason = EndingReason.LOST, **changes: Any) -> Observation:
     )
 
 
-@pytest.mark.parametrize("rule", [finish_ending, take_over_what_lives_on, replace_what_is_gone])
+@pytest.mark.parametrize(
+    "rule", [finish_ending, take_back_what_shows_again, take_over_what_lives_on, replace_what_is_gone]
+)
 def test_a_machine_that_is_wanted_is_not_ended_or_replaced(rule: Any) -> None:
     assert rule(an_observation()) is None
 
 
 @pytest.mark.parametrize("reason", [EndingReason.DUPLICATE, EndingReason.POWER_OFF, EndingReason.SETTLING])
-@pytest.mark.parametrize("rule", [finish_ending, take_over_what_lives_on, replace_what_is_gone])
+@pytest.mark.parametrize(
+    "rule", [finish_ending, take_back_what_shows_again, take_over_what_lives_on, replace_what_is_gone]
+)
 def test_endings_that_leave_the_machine_in_use_end_nothing(rule: Any, reason: EndingReason) -> None:
     assert rule(an_observation(a_launch(ending=an_ending(reason)))) is None
 
@@ -312,3 +320,47 @@ def test_of_several_that_live_on_the_oldest_is_taken_over() -> None:
 def test_a_list_begun_when_it_had_settled_counts() -> None:
     assert take_over_what_lives_on(gone(view={"snapshot": a_snapshot(began=NOW - 900)})) is None
     assert isinstance(take_over_what_lives_on(gone(view={"snapshot": a_snapshot(began=NOW - 901)})), AskList)
+
+
+def shows_again(why: EndingReason = EndingReason.LOST, machine: Machine | None = None, **witness: Any) -> Observation:
+    """Return a machine whose record says gone and that a direct look shows."""
+    trail = absent(NOW - 2 * F, NOW - F).present(NOW - 3, machine or a_machine(), direct=True)
+    return gone(why, witness={"trails": {N: trail}} | witness)
+
+
+@pytest.mark.parametrize(
+    "spec", [{}, {"onLoss": "Fail"}, {"powerState": "Stopped"}], ids=["recreate", "fail", "stopped"]
+)
+def test_a_machine_that_counted_as_lost_and_shows_again_is_kept(spec: dict[str, Any]) -> None:
+    seen = replace(shows_again(), instance=replace(shows_again().instance, spec=a_spec(**spec)))
+    action = decide(seen)
+    assert isinstance(action, Record)
+    assert (action.arms, action.event) == (Arms.NOTHING, EventReason.ADOPTED)
+    assert action.memory.launch is not None
+    assert (action.memory.launch.ending, action.memory.machine["state"]) == (None, "Running")
+
+
+def test_a_list_alone_brings_nothing_back() -> None:
+    by_list = absent(NOW - 2 * F, NOW - F).present(NOW - 3, a_machine(), direct=False)
+    assert take_back_what_shows_again(gone(witness={"trails": {N: by_list}})) == LookAt(REF, N)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(gone(), id="not shown"),
+        pytest.param(shows_again(EndingReason.PREEMPTED), id="its provider called it gone"),
+        pytest.param(shows_again(EndingReason.BROKEN), id="ended by us"),
+        pytest.param(shows_again(terminated={N: NOW - 100}), id="terminated by us"),
+        pytest.param(shows_again(machine=a_machine(id="i-2")), id="another machine of the name"),
+        pytest.param(shows_again(machine=a_machine(state=MachineState.DELETING)), id="on its way out"),
+        pytest.param(shows_again(machine=a_machine(state=MachineState.GONE)), id="dead"),
+    ],
+)
+def test_nothing_else_is_taken_back(seen: Observation) -> None:
+    assert take_back_what_shows_again(seen) is None
+
+
+def test_a_tombstone_outweighs_what_a_look_shows() -> None:
+    trail = absent(NOW - F).buried(NOW - 9, "i-1").present(NOW - 3, a_machine(), direct=True)
+    assert take_back_what_shows_again(gone(witness={"trails": {N: trail}})) is None

@@ -58,6 +58,7 @@ WANTED: tuple[Rule, ...] = (
     launch.write_intent,
     # a machine
     replacement.finish_ending,
+    replacement.take_back_what_shows_again,
     replacement.take_over_what_lives_on,
     replacement.replace_what_is_gone,
     duplicates.terminate_second_machines,

@@ -7,6 +7,7 @@ from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.admission import held_back
 from gpuwright.instance.rules.evidence import is_gone, living, next_proof_look, settled_at
 from gpuwright.instance.rules.launch import intent_at
+from gpuwright.instance.rules.liveness import recorded_machine
 from gpuwright.instance.rules.placement import Target, next_target
 from gpuwright.instance.rules.records import next_intent, taken_over
 from gpuwright.instance.rules.residue import prove_residue
@@ -50,6 +51,30 @@ def is_ended_machine_gone(seen: Observation, provider: ProviderView) -> bool:
 
 def _is_recorded_gone(memory: Memory) -> bool:
     return memory.machine.get("state") == str(MachineState.GONE)
+
+
+def take_back_what_shows_again(seen: Observation) -> Action | None:
+    """The record says Lost, and looks show that very machine again: its provider hid it for longer than F. Nothing was
+    bought for it yet, so it is ours again.
+
+    Only what was lost by proof of absence, and on a direct look: lists of some providers show for a while what is gone.
+    What a provider itself called gone, and what we have ended, stays gone.
+    """
+    launch, provider = seen.launch, seen.provider
+    if launch is None or provider is None or launch.ends is not EndingReason.LOST or not _is_recorded_gone(seen.memory):
+        return None
+    machine, trail = recorded_machine(seen), seen.trail(launch.name)
+    if machine is None or machine.id != seen.memory.machine_id or machine.id in trail.tombstones:
+        return None
+    if not machine.alive or machine.state is MachineState.DELETING or launch.name in seen.witness.terminated:
+        return None
+    if trail.looked is None or seen.now - trail.looked > provider.spec.poll.period_seconds:
+        return LookAt(provider.ref, launch.name)
+    if trail.shown is None or trail.shown < trail.looked:
+        return None
+    memory = replace(seen.memory, machine=machine.recorded()).with_launch(ending=None)
+    note = f"machine {machine.id} counted as lost and shows again: it is kept"
+    return Record(memory, "shows again", event=EventReason.ADOPTED, note=note)
 
 
 def take_over_what_lives_on(seen: Observation) -> Action | None:
