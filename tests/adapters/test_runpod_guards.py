@@ -121,7 +121,7 @@ REMOVALS: Mapping[str, Removal[RunpodStage]] = {
         runpod_pods,
         "STATES",
         {**runpod_pods.STATES, "ERROR": MachineState.RUNNING},
-        SUITE.test_a_machine_that_has_failed_is_seen,
+        SUITE.test_a_machine_that_has_failed_while_it_came_up_is_seen,
     ),
     "another cluster's pods": Removal(
         runpod,

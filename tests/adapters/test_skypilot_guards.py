@@ -136,7 +136,7 @@ REMOVALS: Mapping[str, Removal[SkyPilotStage]] = {
         lambda s: SUITE.test_a_read_is_repeated_once_when_its_connection_breaks(s, Verb.LIST),
     ),
     "a failed launch leaves a broken machine": Removal(
-        skypilot_machines, "_INIT", "NEVER", SUITE.test_a_machine_that_has_failed_is_seen
+        skypilot_machines, "_INIT", "NEVER", SUITE.test_a_machine_that_has_failed_while_it_came_up_is_seen
     ),
     "what goes is shown while it goes": Removal(
         skypilot_machines, "DOWN", "never", SUITE.test_a_machine_is_shown_while_it_goes

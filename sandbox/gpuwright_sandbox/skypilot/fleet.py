@@ -276,8 +276,11 @@ class Fleet:
             del self.clusters[cluster.name]
 
     def fail(self, name: str) -> None:
-        """Let somebody's launch have failed on a cluster, which leaves it in INIT."""
-        request = Request(str(uuid4()), "sky.launch", name, self.now, {}, "RUNNING")
-        self.requests[request.id] = request
+        """Let a cluster's launch fail, or somebody's later one where it is over; either leaves the cluster in INIT."""
+        launches = [found for found in self.requests.values() if (found.name, found.cluster) == ("sky.launch", name)]
+        request = next((found for found in launches if found.active), None)
+        if request is None:
+            request = Request(str(uuid4()), "sky.launch", name, self.now, {}, "RUNNING")
+            self.requests[request.id] = request
         self.clusters[name].status = "INIT"
         self._end(request, "FAILED", "CommandError", "Failed to setup with return code 1")
