@@ -3,7 +3,8 @@
 `AdapterContract` holds for all of them. `ReadingContract` is for providers that can be asked what exists,
 `ListOnlyContract` for those that answer with a list of all and with nothing else, `BlindContract` for those that cannot
 be asked, `PowerContract` for those that can switch a machine off, `TokenContract` for those where a repeated create
-with the same token is answered with the same machine, `FailingContract` for those that have a word for a broken one.
+with the same token is answered with the same machine, `FailingContract` for those that have a word for a broken one,
+`RevivableContract` for those where one that has run may come back.
 """
 
 import asyncio
@@ -676,6 +677,13 @@ class FailingContract:
 
     async def test_a_machine_that_has_failed_while_it_came_up_is_seen(self, stage: Stage) -> None:
         await is_seen_after(stage, Deed.FAIL, MachineState.FAILED, seconds=0)
+
+
+class RevivableContract:
+    """Holds where a machine that has run may come back: whoever ends it for a failure ends its disks."""
+
+    async def test_a_machine_that_fails_after_it_has_run_is_not_given_up(self, stage: Stage) -> None:
+        await is_seen_after(stage, Deed.FAIL, MachineState.UNKNOWN)
 
 
 class BlindContract(AdapterContract, OneNameContract):

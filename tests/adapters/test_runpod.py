@@ -11,6 +11,7 @@ from tests.adapters.contract import (
     FailingContract,
     ListOnlyContract,
     PowerContract,
+    RevivableContract,
     Stage,
     Trouble,
     Verb,
@@ -57,7 +58,7 @@ async def stage() -> AsyncIterator[RunpodStage]:
         yield stage
 
 
-class TestRunpod(ListOnlyContract, PowerContract, FailingContract):
+class TestRunpod(ListOnlyContract, PowerContract, FailingContract, RevivableContract):
     """What every adapter keeps."""
 
     async def test_a_machine_that_is_not_up_yet_is_not_switched_off_and_it_is_nobodys_fault(self, stage: Stage) -> None:
@@ -388,6 +389,15 @@ class TestQuota:
 
 
 class TestPower:
+    async def test_a_pod_in_error_that_has_run_is_started_again(self, stage: RunpodStage) -> None:
+        await stage.adapter.create(a_request(), opened)
+        stage.advance(60)
+        stage.server.fleet.halt(stage.server.fleet.named(a_request().name), Status.ERROR)
+        await stage.adapter.power(a_request().name, on=True, gate=opened)
+        stage.advance(60)
+        (shown,) = await stage.adapter.list()
+        assert shown.state is MachineState.RUNNING
+
     async def test_a_start_on_a_host_without_a_free_gpu_is_refused_for_good(self, stage: RunpodStage) -> None:
         await stage.adapter.create(a_request(), opened)
         pod = stage.server.fleet.named(a_request().name)

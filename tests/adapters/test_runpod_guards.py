@@ -123,6 +123,12 @@ REMOVALS: Mapping[str, Removal[RunpodStage]] = {
         {**runpod_pods.STATES, "ERROR": MachineState.RUNNING},
         SUITE.test_a_machine_that_has_failed_while_it_came_up_is_seen,
     ),
+    "an error ends no pod that has run": Removal(
+        runpod_pods,
+        "_state",
+        lambda word, _pod: runpod_pods.STATES[word],
+        SUITE.test_a_machine_that_fails_after_it_has_run_is_not_given_up,
+    ),
     "another cluster's pods": Removal(
         runpod,
         "of_cluster",

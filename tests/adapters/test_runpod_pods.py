@@ -81,6 +81,22 @@ def test_a_word_that_nobody_knows_is_alive() -> None:
     assert (machine.state, machine.word, machine.alive) == (MachineState.UNKNOWN, "HIBERNATING", True)
 
 
+@pytest.mark.parametrize(
+    ("started", "state"),
+    [
+        pytest.param({"startedAt": None}, MachineState.FAILED, id="never"),
+        pytest.param({}, MachineState.FAILED, id="nothing said"),
+        pytest.param({"startedAt": "2026-06-01T12:02:00Z"}, MachineState.UNKNOWN, id="once"),
+        pytest.param({"startedAt": 7}, MachineState.UNKNOWN, id="something said"),
+    ],
+)
+def test_an_error_breaks_a_pod_that_never_ran_and_ends_none_that_has(
+    started: dict[str, Any], state: MachineState
+) -> None:
+    machine = machine_of(pod(status="ERROR", **started))
+    assert (machine.state, machine.word, machine.alive) == (state, "ERROR", True)
+
+
 def test_a_stopped_pod_shows_no_stale_addresses_and_no_price_of_nothing() -> None:
     machine = machine_of(pod(status="EXITED", cost=0.0))
     assert (machine.addresses, machine.endpoints, machine.price_per_hour) == ((), (), "")

@@ -26,7 +26,7 @@ STATES: Mapping[str, MachineState] = {
     "STARTING": MachineState.PROVISIONING,  # the image is being pulled, which may take 20 minutes
     "RUNNING": MachineState.RUNNING,
     "EXITED": MachineState.STOPPED,
-    "ERROR": MachineState.FAILED,
+    "ERROR": MachineState.FAILED,  # unless it has run: see _state
     "TERMINATED": MachineState.GONE,
 }
 
@@ -51,7 +51,7 @@ def machine_of(pod: Any) -> Machine:
     if not all(isinstance(text, str) and text for text in texts) or not isinstance(env, Mapping):
         raise Blind("RunPod's answer holds something that is no pod")
     identity, name, word = (str(text) for text in texts)
-    state = STATES.get(word, MachineState.UNKNOWN)
+    state = _state(word, pod)
     return Machine(
         id=cut(identity, 1000),
         name=cut(_text(env.get(ENV_NAME)) or name, 1000),
@@ -67,6 +67,14 @@ def machine_of(pod: Any) -> Machine:
         price_per_hour=_price(pod.get("cost")),
         currency="USD",
     )
+
+
+def _state(word: str, pod: Mapping[str, Any]) -> MachineState:
+    """Return the state. What has failed is ended with its disks, and RunPod starts a pod in ERROR like a stopped one
+    (podAction in its OpenAPI document 2.0.0, read 2026-11-22): one that has run may hold something, and is kept.
+    """
+    state = STATES.get(word, MachineState.UNKNOWN)
+    return MachineState.UNKNOWN if state is MachineState.FAILED and pod.get("startedAt") is not None else state
 
 
 def labels_of(text: Any) -> dict[str, str]:

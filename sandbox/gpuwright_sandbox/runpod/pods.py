@@ -42,7 +42,9 @@ class Pace:
 
 @dataclass(slots=True)
 class Pod:
-    """One pod. It bills from `born` until `ended`; a stopped one bills for its disks."""
+    """One pod. It bills from `born` until `ended`; a stopped one bills for its disks. `ran`: when it began to run last,
+    where it was halted since.
+    """
 
     id: str
     asked: Mapping[str, Any]
@@ -51,6 +53,7 @@ class Pod:
     born: float
     begun: float
     halted: Status | None = None
+    ran: float | None = None
     ended: float | None = None
     host_full: bool = False
 
@@ -96,6 +99,7 @@ class Fleet:
 
     def halt(self, pod: Pod, status: Status = Status.EXITED) -> None:
         """Stop it, or let it break."""
+        pod.ran = self.started(pod)
         pod.halted = status
 
     def start(self, pod: Pod) -> None:
@@ -113,11 +117,14 @@ class Fleet:
             return Status.PROVISIONING
         return Status.STARTING if age < self.pace.provision + self.pace.start else Status.RUNNING
 
+    def started(self, pod: Pod) -> float | None:
+        """Return when it began to run last; None where it never has."""
+        return pod.begun if self.status(pod) is Status.RUNNING else pod.ran
+
     def shown(self, pod: Pod) -> dict[str, Any]:
         """Return the pod as RunPod describes it."""
-        asked, status = pod.asked, self.status(pod)
+        asked, status, started = pod.asked, self.status(pod), self.started(pod)
         running = status is Status.RUNNING
-        begun = _moment(pod.begun) if status not in {Status.PROVISIONING, Status.STARTING} else None
         return {
             "id": pod.id,
             "name": pod.name,
@@ -141,7 +148,7 @@ class Fleet:
             "globalNetworking": _network(pod),
             "runtime": {"uptime": int(self.clock() - pod.begun), "ports": _ports(asked)} if running else None,
             "createdAt": _moment(pod.born),
-            "startedAt": begun,
+            "startedAt": None if started is None else _moment(started),
         }
 
 

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from tests.engine.manual_clock import ManualClock
 
-from gpuwright_sandbox.runpod.pods import Fleet, Pod
+from gpuwright_sandbox.runpod.pods import Fleet, Pod, Status
 from gpuwright_sandbox.runpod.schemas import LeftTheSchema
 from gpuwright_sandbox.runpod.server import HOST_FULL, NO_ROOM, RunpodDouble
 
@@ -57,6 +57,23 @@ async def test_a_pod_comes_up_stops_starts_and_vanishes(asking: Asking) -> None:
     assert (await asking.call("DELETE", path))[0] == 404
     assert (await asking.call("GET", "/v2/pods"))[1] == {"pods": []}
     assert [gone.ended is not None for gone in asking.double.fleet.pods] == [True]
+
+
+async def test_a_pod_that_breaks_says_whether_it_has_run_and_can_be_started(asking: Asking) -> None:
+    _, pod, _ = await asking.call("POST", "/v2/pods", ASKED)
+    found, path = asking.double.fleet.named("a"), f"/v2/pods/{pod['id']}"
+    asking.double.fleet.halt(found, Status.ERROR)
+    broken = (await asking.call("GET", path))[1]
+    assert (broken["status"], broken["startedAt"], broken["actions"]) == ("ERROR", None, ["start", "terminate"])
+    again = (await asking.call("POST", f"{path}/action", {"action": "start"}))[1]
+    assert (again["status"], again["startedAt"]) == ("STARTING", None)
+    asking.clock.advance(3)  # type: ignore[attr-defined]
+    asking.double.fleet.halt(found, Status.ERROR)
+    broken = (await asking.call("GET", path))[1]
+    assert broken["status"] == "ERROR"
+    assert broken["startedAt"] is not None
+    again = (await asking.call("POST", f"{path}/action", {"action": "start"}))[1]
+    assert (again["status"], again["startedAt"]) == ("STARTING", broken["startedAt"])
 
 
 async def test_a_name_is_not_unique(asking: Asking) -> None:
