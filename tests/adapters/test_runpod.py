@@ -17,6 +17,7 @@ from tests.adapters.contract import (
     Verb,
     a_request,
     opened,
+    outcome_of,
 )
 from tests.adapters.runpod_stage import MACHINE, RunpodStage
 
@@ -330,11 +331,34 @@ async def test_a_template_that_is_not_there_is_a_persons_to_mend(stage: RunpodSt
         await stage.adapter.create(asking(instanceType="NVIDIA L4", runpod={"templateId": "none"}), opened)
 
 
-async def test_a_pool_that_is_closed_to_us_is_about_this_machine_only(stage: RunpodStage) -> None:
-    error = await refused(stage, 403, "access denied")
-    assert isinstance(error, Rejected)
-    assert not isinstance(error, Unauthenticated)
-    assert error.reason is Reason.CREDENTIALS_REJECTED
+class TestAPoolThatIsClosedToUs:
+    async def test_is_about_this_machine_only(self, stage: RunpodStage) -> None:
+        error = await refused(stage, 403, "access denied")
+        assert isinstance(error, Rejected)
+        assert not isinstance(error, Unauthenticated)
+        assert error.reason is Reason.CREDENTIALS_REJECTED
+
+    async def test_is_skipped_where_the_gpu_means_several(self, stage: RunpodStage) -> None:
+        stage.server.closed.add("NVIDIA H100 PCIe")
+        with pytest.raises(NotCommitted, match="access denied") as caught:
+            await stage.adapter.create(asking(1, gpu={"type": "H100"}), opened)
+        assert caught.value.reason is Reason.PLACEMENT_FAILED
+        await stage.adapter.create(asking(2, gpu={"type": "H100"}), opened)
+        assert asked(stage) == ["NVIDIA H100 PCIe", "NVIDIA H100 80GB HBM3"]
+
+    async def test_is_told_as_credentials_once_each_of_several_was_closed(self, stage: RunpodStage) -> None:
+        stage.server.closed |= {"NVIDIA H100 PCIe", "NVIDIA H100 80GB HBM3"}
+        # What was rejected is sent again under its name.
+        ends = [await outcome_of(stage.adapter, asking(attempt, gpu={"type": "H100"})) for attempt in (1, 2, 2, 3)]
+        assert [type(end) for end in ends] == [NotCommitted, Rejected, NotCommitted, Rejected]
+        assert {end.reason for end in ends if isinstance(end, Rejected)} == {Reason.CREDENTIALS_REJECTED}
+
+    async def test_is_forgotten_once_a_machine_was_made(self, stage: RunpodStage) -> None:
+        ends = []
+        for attempt, closed in ((1, "NVIDIA H100 PCIe"), (2, ""), (4, "NVIDIA H100 80GB HBM3")):
+            stage.server.closed = {closed}
+            ends.append(await outcome_of(stage.adapter, asking(attempt, gpu={"type": "H100"})))
+        assert [type(end) for end in ends] == [NotCommitted, Created, NotCommitted]
 
 
 @pytest.mark.parametrize("made", [False, True])

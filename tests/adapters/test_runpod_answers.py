@@ -38,9 +38,9 @@ def refusal(status: int, detail: str = "as it is", *, shaped: bool = True, after
     return Refusal(status, shaped, detail, after)
 
 
-def of_create(found: Refusal, *, promises: bool = True, believed: bool = False) -> ProviderError:
+def of_create(found: Refusal, *, promises: bool = True, believed: bool = False, others: bool = False) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
-        raise_for_create(found, promises=promises, believed=believed)
+        raise_for_create(found, promises=promises, believed=believed, others=others)
     return caught.value
 
 
@@ -82,6 +82,15 @@ def test_a_page_of_something_in_between_is_unknown(status: int) -> None:
 def test_words_of_no_meaning_are_about_the_request_once_they_are_believed() -> None:
     assert type(of_create(refusal(400, "words of no meaning"), believed=True)) is Rejected
     assert type(of_create(refusal(400, NO_ROOM), believed=True)) is NotCommitted
+
+
+def test_a_pool_that_is_closed_to_us_made_nothing_where_another_gpu_is_left() -> None:
+    found = of_create(refusal(403), others=True)
+    assert type(found) is NotCommitted
+    assert found.reason is Reason.PLACEMENT_FAILED
+    assert type(of_create(refusal(403), others=True, promises=False)) is Unknown
+    assert type(of_create(refusal(403, shaped=False), others=True)) is Unknown
+    assert type(of_create(refusal(401), others=True)) is Unauthenticated
 
 
 @pytest.mark.parametrize("found", [refusal(400, NO_ROOM), refusal(402), refusal(400, "words of no meaning")])

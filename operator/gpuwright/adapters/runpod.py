@@ -57,6 +57,7 @@ class Runpod:
         self._promises = promises
         self._quota = Quota()
         self._doubts = Doubts()
+        self._closed = Doubts()
         self._types: tuple[GpuType, ...] = ()
         self._types_until = 0.0  # on the loop's clock
         self._reading = asyncio.Lock()
@@ -87,13 +88,16 @@ class Runpod:
         self._leave_a_reserve()
         gpu = gpus[(attempt_of(request.name) - 1) % len(gpus)]
         answer = await self._send("POST", PODS, gate, body=create_body(request, gpu), own=True)
+        owner = request.owner.uid
         if 200 <= answer.status < 300:
-            self._doubts.forget(request.owner.uid)
+            self._doubts.forget(owner)
+            self._closed.forget(owner)
             return Created(_made(answer, request))
         refusal = refusal_of(answer)
         unclear = refusal.shaped and refusal.status == 400 and refusal.meaning is Meaning.UNCLEAR
-        believed = unclear and self._doubts.believe(request.owner.uid, gpu, gpus)
-        raise_for_create(refusal, promises=self._promises, believed=believed)
+        believed = unclear and self._doubts.believe(owner, gpu, gpus)
+        others = refusal.shaped and refusal.status == 403 and self._has_others(owner, gpu, gpus)
+        raise_for_create(refusal, promises=self._promises, believed=believed, others=others)
 
     async def list(self) -> tuple[Machine, ...]:
         """Return all machines of this cluster; see Adapter.list. It is one answer: RunPod has no pages."""
@@ -135,6 +139,15 @@ class Runpod:
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
+
+    def _has_others(self, owner: str, gpu: str, gpus: tuple[str, ...]) -> bool:
+        """Return whether another GPU is left to ask for after one that is closed to us. After a whole round none is, or
+        a key that may buy nothing would never be told as one; then the next round begins.
+        """
+        if self._closed.believe(owner, gpu, gpus):
+            self._closed.forget(owner)
+            return False
+        return len(gpus) > 1
 
     def _leave_a_reserve(self) -> None:
         wait = self._quota.wait(_now())

@@ -109,11 +109,12 @@ def _errors(body: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(error for error in errors if isinstance(error, str)) if isinstance(errors, list) else ()
 
 
-def raise_for_create(refusal: Refusal, *, promises: bool, believed: bool) -> NoReturn:
+def raise_for_create(refusal: Refusal, *, promises: bool, believed: bool, others: bool) -> NoReturn:
     """Raise what a create that was not confirmed means.
 
     `promises` is False where a pod existed although an answer promised none: then no such answer is believed.
     `believed`: each of several kinds of GPU was refused with a text that says nothing, so it is about the request.
+    `others`: another kind of GPU is left to ask for where this one is closed to us.
     """
     _raise_if_throttled(refusal)
     words, status = refusal.words, refusal.status
@@ -121,7 +122,7 @@ def raise_for_create(refusal: Refusal, *, promises: bool, believed: bool) -> NoR
         raise Unknown(words, unhealthy=status >= 500)
     if status == 401:
         raise Unauthenticated(words)
-    if status == 403:
+    if status == 403 and not others:
         raise Rejected(words, Reason.CREDENTIALS_REJECTED)  # may be about this one pool of machines: others go on
     reason = _nothing_made(refusal, believed=believed)
     if reason is None:
@@ -135,6 +136,8 @@ def _nothing_made(refusal: Refusal, *, believed: bool) -> Reason | None:
     """Return why nothing was made where that can change by itself, or None where a person must change the request."""
     if refusal.status == 402:
         return Reason.QUOTA_EXCEEDED
+    if refusal.status == 403:
+        return Reason.PLACEMENT_FAILED  # "Skip this candidate, keep going" (RunPod, "Create a pod")
     if refusal.status != 400:
         return None
     match refusal.meaning:

@@ -112,7 +112,7 @@ def affordable(
 
 
 class Doubts:
-    """Which GPUs were refused with a text that says nothing, for each owner: all of several means the request.
+    """Which GPUs were refused in one way that may mean the GPU or more, for each owner: all of several means more.
 
     RunPod's own advice, where a 400 may be either (docs.runpod.io/api-reference-v2/pods/create-a-pod, 2026-08-20). One
     GPU alone proves nothing: it may be out of stock in words that are not known here.

@@ -30,6 +30,7 @@ class RunpodDouble(DoubleServer[Call]):
     Attributes:
         fleet: the truth.
         sold_out: ids of GPUs of which none is free.
+        closed: ids of GPUs that this account may not buy.
         templates: ids of the templates that there are.
     """
 
@@ -43,6 +44,7 @@ class RunpodDouble(DoubleServer[Call]):
         self.fleet = Fleet(clock, pace or Pace())
         self.allowance = Allowance(clock)
         self.sold_out: set[str] = set()
+        self.closed: set[str] = set()
         self.templates: set[str] = set()
         self.wrong: list[LeftTheSchema] = []
 
@@ -105,6 +107,8 @@ class RunpodDouble(DoubleServer[Call]):
             return problem(404, "template not found")
         if "gpu" in asked and asked["gpu"]["id"] not in ids():
             return problem(400, f"{asked['gpu']['id']} is an invalid gpu id")
+        if "gpu" in asked and asked["gpu"]["id"] in self.closed:
+            return problem(403, "access denied")
         if "gpu" in asked and asked["gpu"]["id"] in self.sold_out:
             return problem(400, NO_ROOM)
         return json_answer(201, self.fleet.shown(self.fleet.make(asked)))

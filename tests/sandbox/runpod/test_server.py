@@ -88,6 +88,7 @@ async def test_a_name_is_not_unique(asking: Asking) -> None:
         ({"interruptible": True}, 422, "Request validation failed."),
         ({"cpu": {"id": "cpu5c", "vcpuCount": 2}}, 400, "exactly one of gpu or cpu"),
         ({"gpu": {"id": "NVIDIA H100 NVL"}}, 400, NO_ROOM),
+        ({"gpu": {"id": "NVIDIA H100 PCIe"}}, 403, "access denied"),
         ({"gpu": {"id": "TPU"}}, 400, "invalid gpu id"),
         ({"templateId": "none"}, 404, "template not found"),
         (
@@ -101,10 +102,11 @@ async def test_a_name_is_not_unique(asking: Asking) -> None:
             "mutually exclusive",
         ),
     ],
-    ids=["unknown field", "both kinds", "sold out", "unknown gpu", "unknown template", "both mounts"],
+    ids=["unknown field", "both kinds", "sold out", "closed to us", "unknown gpu", "unknown template", "both mounts"],
 )
 async def test_what_it_does_not_make(asking: Asking, changes: dict[str, Any], status: int, words: str) -> None:
     asking.double.sold_out.add("NVIDIA H100 NVL")
+    asking.double.closed.add("NVIDIA H100 PCIe")
     answered, body, _ = await asking.call("POST", "/v2/pods", {**ASKED, **changes})
     assert (answered, asking.double.fleet.pods) == (status, [])
     assert words in body["detail"]
