@@ -184,6 +184,20 @@ async def test_a_pod_made_by_hand_is_looked_at_and_ended_by_its_id(stage: Runpod
     assert stage.live() == []
 
 
+async def test_of_two_pods_under_one_name_an_id_means_one(stage: RunpodStage) -> None:
+    first, second = [await stage.adapter.create(a_request(), opened) for _ in range(2)]
+    for made in (first, second):
+        sighting = await stage.adapter.look(made.machine.id, opened)
+        assert isinstance(sighting, Present)
+        assert sighting.machine.id == made.machine.id
+        assert sighting.machine.owner == a_request().owner
+    assert await stage.adapter.delete(second.machine.id, opened) is Deletion.ACCEPTED
+    assert [pod.id for pod in stage.server.fleet.live()] == [first.machine.id]
+    assert await stage.adapter.look(second.machine.id, opened) == Absent()
+    assert await stage.adapter.delete(second.machine.id, opened) is Deletion.NOT_FOUND
+    assert [pod.id for pod in stage.server.fleet.live()] == [first.machine.id]
+
+
 class TestGpus:
     async def test_a_name_means_every_gpu_that_has_its_words_and_each_attempt_takes_the_next(
         self, stage: RunpodStage

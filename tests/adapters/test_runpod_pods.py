@@ -164,6 +164,12 @@ def test_a_name_means_a_name_or_an_id_and_never_another_clusters() -> None:
     assert by_id.name == "by-hand"
 
 
+def test_an_id_means_its_own_pod_and_none_that_is_called_so() -> None:
+    meant, called = machine_of(pod(id="abc")), machine_of(pod(id="def", env={ENV_NAME: "abc"}))
+    assert [machine.id for machine in under([called, meant], "abc", "cluster-1")] == ["abc"]
+    assert [machine.id for machine in under([called], "abc", "cluster-1")] == ["def"]
+
+
 def test_the_oldest_that_lives_counts() -> None:
     old, new = a_machine("a", created="2026-01-01T00:00:00Z"), a_machine("b", created="2026-01-02T00:00:00Z")
     oldest_first = under([new, old], "name", "cluster-1")

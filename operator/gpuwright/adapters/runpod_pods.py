@@ -101,17 +101,16 @@ def of_cluster(machines: Iterable[Machine], cluster: str) -> tuple[Machine, ...]
 
 
 def under(machines: Iterable[Machine], name: str, cluster: str) -> tuple[Machine, ...]:
-    """Return the pods that a name means, oldest first: by name, or by id where a person had us take one over.
+    """Return the pods that a name means, oldest first. An id means its own pod alone, whatever others are called.
 
     A pod without labels counts by its name: somebody may have emptied the environment of one of ours, and no name of
     ours is likely to be anybody else's. Only what says that it is another cluster's does not.
     """
-    meant = [
-        replace(machine, name=name)
-        for machine in machines
-        if name in {machine.name, machine.id} and machine.labels.get(LABEL_CLUSTER, cluster) == cluster
-    ]
-    return tuple(sorted(meant, key=lambda machine: (machine.created, machine.id)))
+    ours = [machine for machine in machines if machine.labels.get(LABEL_CLUSTER, cluster) == cluster]
+    by_id = [machine for machine in ours if machine.id == name]
+    meant = by_id or [machine for machine in ours if machine.name == name]
+    oldest_first = sorted(meant, key=lambda machine: (machine.created, machine.id))
+    return tuple(replace(machine, name=name) for machine in oldest_first)
 
 
 def sighting_of(oldest_first: Iterable[Machine]) -> Sighting:
