@@ -54,7 +54,7 @@ test-long: $(READY)  ## run what `make test` leaves out: both Helms install for 
 	@$(BIN)/pytest -m long $(ARGS)
 
 .PHONY: test-skypilot
-test-skypilot: $(READY)  ## SkyPilot's adapter against its real server, which drives a real Slurm (Debian, root; 10 minutes)
+test-skypilot: $(READY)  ## SkyPilot's adapter against its real server, which drives a real Slurm (Debian, root; 5 minutes)
 	@$(BIN)/python -m tests.skypilot_real
 
 .PHONY: e2e

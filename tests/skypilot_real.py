@@ -1,12 +1,11 @@
 """The adapter against SkyPilot's real API server, which drives a real Slurm: `make test-skypilot`.
 
-It needs Debian 12, root and a network for packages, and takes some minutes. It ends with 0 only if everything ran and
-passed, and with 2 where something cannot be had.
+It needs Debian 12, root and a network for packages, and takes some five minutes. It ends with 0 only if everything ran
+and passed, and with 2 where something cannot be had.
 """
 
 import asyncio
 import os
-import re
 import sys
 import tempfile
 import time
@@ -268,9 +267,11 @@ class Play:
                 return not isinstance(await self._adapter.look(name, opened), Present)
             return False
 
+        async def ended() -> bool:
+            return not any(job.startswith(name) for job in self._slurm.jobs())
+
         await until(f"the end of {name}", gone)
-        jobs = self._slurm.jobs()
-        assert not any(re.match(name, job) for job in jobs), jobs
+        await until(f"the end of {name}'s job: Slurm shows one for some seconds after it was cancelled", ended)
 
 
 def _alike(ours: object, real: object) -> bool:

@@ -1,4 +1,7 @@
-"""What has to be there first: Debian's packages, and SkyPilot in an environment of its own in the user's cache."""
+"""What has to be there first: Debian's packages, and SkyPilot in an environment of its own in the user's cache.
+
+Run as a program it prints which packages are missing, one a line.
+"""
 
 import os
 import shutil
@@ -26,12 +29,17 @@ class MissingError(Exception):
     """Something cannot be had; the message says what, and what would bring it."""
 
 
+def missing_packages() -> list[str]:
+    """Return the names of Debian's packages that are not installed."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    return sorted({package for program, package in PROGRAMS.items() if shutil.which(program, path=path) is None})
+
+
 def require_programs() -> None:
     """Return when every program is there. Raises MissingError, with the packages that are to be installed."""
     if os.geteuid() != 0:
         raise MissingError("the real Slurm needs root, for munge, sshd and a mount namespace: run it in a container")
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    missing = sorted({package for program, package in PROGRAMS.items() if shutil.which(program, path=path) is None})
+    missing = missing_packages()
     if missing:
         raise MissingError(f"not installed: {' '.join(missing)}; run `apt-get install -y {' '.join(missing)}`")
 
@@ -53,3 +61,8 @@ def _run(what: str, *command: str) -> None:
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         raise MissingError(f"{what} cannot be had: {answer.stderr.strip()[-2000:]}")
+
+
+if __name__ == "__main__":
+    for package in missing_packages():
+        print(package)
