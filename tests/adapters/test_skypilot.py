@@ -15,6 +15,7 @@ from tests.adapters.contract import (
     FailingContract,
     PowerContract,
     ReadingContract,
+    RevivableContract,
     Stage,
     Trouble,
     Verb,
@@ -55,7 +56,7 @@ async def stage() -> AsyncIterator[SkyPilotStage]:
         yield stage
 
 
-class TestSkyPilot(ReadingContract, PowerContract, FailingContract):
+class TestSkyPilot(ReadingContract, PowerContract, FailingContract, RevivableContract):
     """What every adapter keeps. SkyPilot answers a list in one piece, and has no word for what a cloud took away: the
     tests of the suite that speak of pages, of that, and of what is not shown while it is launched are told here as they
     are at SkyPilot.
@@ -340,6 +341,27 @@ class TestAServerThatRestarts:
         stage.server.fleet.restart()
         stage.server.fleet.clusters[NAME].status = "INIT"
         assert await state_of(stage) is MachineState.UNKNOWN
+
+
+class TestALaterLaunch:
+    """Somebody launches once more on a cluster that was up, and it fails: SkyPilot keeps the cluster, and so do we."""
+
+    async def test_that_fails_is_no_tombstone(self, stage: SkyPilotStage) -> None:
+        await stage.adapter.create(a_request(), opened)
+        stage.advance(60)
+        await stage.adapter.list()
+        stage.do(Deed.FAIL, NAME)
+        stage.server.fleet.forget(NAME)
+        assert await stage.adapter.look(NAME, opened) == Absent(), "no tombstone: its machine still bills"
+        assert stage.live() == [NAME]
+
+    async def test_that_fails_leaves_a_machine_that_can_be_ended(self, stage: SkyPilotStage) -> None:
+        await stage.adapter.create(a_request(), opened)
+        stage.advance(60)
+        stage.do(Deed.FAIL, NAME)
+        assert await stage.adapter.delete(NAME, opened) is Deletion.ACCEPTED
+        stage.advance(60)
+        assert stage.live() == []
 
 
 class TestDown:

@@ -138,6 +138,12 @@ REMOVALS: Mapping[str, Removal[SkyPilotStage]] = {
     "a failed launch leaves a broken machine": Removal(
         skypilot_machines, "_INIT", "NEVER", SUITE.test_a_machine_that_has_failed_while_it_came_up_is_seen
     ),
+    "a failed launch breaks nothing that was up": Removal(
+        skypilot_machines.Row,
+        "ever_up",
+        False,
+        SUITE.test_a_machine_that_fails_after_it_has_run_is_not_given_up,
+    ),
     "what goes is shown while it goes": Removal(
         skypilot_machines, "DOWN", "never", SUITE.test_a_machine_is_shown_while_it_goes
     ),

@@ -55,7 +55,11 @@ def request(name: str, status: str, *, finished: float = 200.0, created: float =
             MachineState.PROVISIONING,
         ),
         ("INIT", {"cluster_ever_up": True}, [], MachineState.UNKNOWN),
-        ("INIT", {"cluster_ever_up": True}, [request("launch", "FAILED")], MachineState.FAILED),
+        ("INIT", {"cluster_ever_up": True}, [request("launch", "FAILED")], MachineState.UNKNOWN),
+        ("INIT", {"cluster_ever_up": True}, [request("launch", "CANCELLED")], MachineState.UNKNOWN),
+        ("INIT", {"cluster_ever_up": True}, [request("launch", "RUNNING")], MachineState.UNKNOWN),
+        ("INIT", {"cluster_ever_up": True}, [request("down", "RUNNING")], MachineState.DELETING),
+        ("INIT", {"cluster_ever_up": False}, [request("launch", "FAILED")], MachineState.FAILED),
         ("INIT", {"cluster_ever_up": True}, [request("start", "RUNNING")], MachineState.UNKNOWN),
         ("INIT", {}, [request("down", "RUNNING"), request("launch", "FAILED")], MachineState.DELETING),
     ],
@@ -132,6 +136,22 @@ def test_a_request_is_read_without_its_prefix() -> None:
 def test_a_cluster_is_gone_by_the_servers_word_only(requests: list[RequestState], gone: bool) -> None:
     remembered = Remembered()
     remembered.saw(row())
+    assert remembered.sighting("trainer", requests) == (Tombstone("hash-1") if gone else Absent())
+
+
+@pytest.mark.parametrize(
+    ("requests", "gone"),
+    [
+        ([request("launch", "FAILED")], False),
+        ([request("down", "SUCCEEDED")], True),
+        ([request("launch", "FAILED"), request("down", "SUCCEEDED")], True),
+    ],
+)
+def test_a_cluster_that_was_up_is_gone_by_a_down_and_by_no_launch_that_failed(
+    requests: list[RequestState], gone: bool
+) -> None:
+    remembered = Remembered()
+    remembered.saw(row(cluster_ever_up=True))
     assert remembered.sighting("trainer", requests) == (Tombstone("hash-1") if gone else Absent())
 
 

@@ -142,11 +142,15 @@ def state_of(row: Row, requests: Iterable[RequestState]) -> MachineState:
         return MachineState.STOPPING
     if row.status != _INIT:
         return _STATES.get(row.status, MachineState.UNKNOWN)
+    if row.ever_up:
+        # It may be out of the server's sight for a moment, or a later launch has failed on it: no deadline of a launch
+        # and no failure of one may end it. SkyPilot itself stops it then, and ends only what was never up
+        # (sky/backends/cloud_vm_ray_backend.py, read 2026-11-22).
+        return MachineState.UNKNOWN
     launches = [found for found in mine if found.name == LAUNCH]
     if LAUNCH not in active and launches and launches[-1].status in {"FAILED", "CANCELLED"}:
         return MachineState.FAILED  # the machine of a launch that failed stays, and bills
-    # One that was up before may only be out of the server's sight for a moment: no deadline of a launch may end it.
-    return MachineState.UNKNOWN if row.ever_up else MachineState.PROVISIONING
+    return MachineState.PROVISIONING
 
 
 class Remembered:
@@ -175,12 +179,17 @@ class Remembered:
         if row is None or not row.launched:
             return Absent()
         ends = (found for found in requests if found.cluster == name and found.finished >= row.launched)
-        return Tombstone(row.hash) if any(_ends(found) for found in ends) else Absent()
+        return Tombstone(row.hash) if any(_ends(found, row) for found in ends) else Absent()
 
 
-def _ends(request: RequestState) -> bool:
-    """Return whether a cluster that is not shown any more is gone because of this: ended, or its launch undone."""
-    return (request.name, request.status) in {(DOWN, "SUCCEEDED"), (LAUNCH, "FAILED")}
+def _ends(request: RequestState, row: Row) -> bool:
+    """Return whether a cluster that is not shown any more is gone because of this: ended, or its launch undone.
+
+    A launch that fails undoes no cluster that was up before it.
+    """
+    if request.name == LAUNCH:
+        return request.status == "FAILED" and not row.ever_up
+    return (request.name, request.status) == (DOWN, "SUCCEEDED")
 
 
 def _accelerators(value: Any) -> str:
