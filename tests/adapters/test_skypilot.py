@@ -32,6 +32,7 @@ from gpuwright.model.capabilities import CreateKey
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Blind, NeverSent, NotCommitted, NotExecuted, Rejected, Unknown
 from gpuwright.model.machine import Absent, MachineState, Present, Tombstone
+from gpuwright.model.machine_spec import Purchase
 from gpuwright.model.port_spec import Port
 from gpuwright.model.request import Wishes
 from gpuwright_sandbox.doubles.answers import Answer
@@ -407,6 +408,23 @@ class TestPower:
         with pytest.raises(Rejected):
             await stage.adapter.power(NAME, on=False, gate=opened)
         assert not stage.adapter.capabilities.power
+
+    async def test_a_spot_machine_that_cannot_be_stopped_says_nothing_of_others(self, stage: SkyPilotStage) -> None:
+        stage.server.fleet.cannot_stop_spot = True
+        spot = replace(a_request(), wishes=Wishes(MACHINE.model_copy(update={"purchase": Purchase.SPOT})))
+        await stage.adapter.create(spot, opened)
+        await stage.adapter.create(a_request("other"), opened)
+        stage.advance(60)
+        with pytest.raises(Rejected, match="Stopping spot instances is not supported") as caught:
+            await stage.adapter.power(NAME, on=False, gate=opened)
+        assert caught.value.reason is Reason.REQUEST_REJECTED
+        assert stage.adapter.capabilities.power
+        await stage.adapter.power(a_request("other").name, on=False, gate=opened)
+        stage.advance(60)
+        assert {found.name: found.state for found in await stage.adapter.list()} == {
+            NAME: MachineState.RUNNING,
+            a_request("other").name: MachineState.STOPPED,
+        }
 
     async def test_a_call_that_is_under_way_is_not_repeated(self, stage: SkyPilotStage) -> None:
         await stage.adapter.create(a_request(), opened)

@@ -174,6 +174,12 @@ REMOVALS: Mapping[str, Removal[SkyPilotStage]] = {
         _accepted_at_once,
         SUITE.test_terminating_what_was_never_there_is_no_failure_and_no_proof,
     ),
+    "a spot machine speaks for itself": Removal(
+        skypilot_machines.Row,
+        "spot",
+        False,
+        Powers().test_a_spot_machine_that_cannot_be_stopped_says_nothing_of_others,
+    ),
     "a power call under way is not repeated": Removal(
         skypilot.SkyPilot,
         "_standing",

@@ -185,7 +185,8 @@ class SkyPilot:
         except TimeoutError:
             return
         except Failed as error:
-            self._cannot_stop = self._cannot_stop or (not on and error.failure.type == CANNOT)
+            # A cloud that stops no spot machine (sky/clouds/aws.py, read 2026-11-22) may stop every other.
+            self._cannot_stop = self._cannot_stop or (not on and not row.spot and error.failure.type == CANNOT)
             raise_for_failed_change(error.failure)
         except Blind as error:
             raise Unknown(error.message, unhealthy=error.unhealthy) from error

@@ -66,6 +66,11 @@ class Row:
         return self.fields.get("cluster_ever_up") is True
 
     @property
+    def spot(self) -> bool:
+        """Return whether its machine may be taken away."""
+        return "[Spot]" in _text(self.fields.get("resources_str_full"))
+
+    @property
     def labels(self) -> dict[str, str]:
         """Return its labels as the rest of the operator knows them."""
         found = self.fields.get("labels")
@@ -125,7 +130,7 @@ def machine_of(row: Row, requests: Iterable[RequestState]) -> Machine:
         region=_text(fields.get("region")),
         zone=_text(fields.get("zone")),
         instance_type=_accelerators(fields.get("accelerators")),
-        purchase="Spot" if "[Spot]" in _text(fields.get("resources_str_full")) else "OnDemand",
+        purchase="Spot" if row.spot else "OnDemand",
         created=timestamp(datetime.fromtimestamp(row.launched, UTC)) if 0 < row.launched < LATEST else "",
     )
 

@@ -91,6 +91,7 @@ class Fleet:
         self.vms: list[Vm] = []
         self.fates: list[Fate] = []
         self.cannot_stop = False
+        self.cannot_stop_spot = False
         self._clock = clock
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
@@ -237,6 +238,10 @@ class Fleet:
     def _stop(self, request: Request) -> None:
         if self.cannot_stop:
             self._end(request, "FAILED", "NotSupportedError", "Stopping is not supported on this cloud.")
+            return
+        cluster = self.clusters.get(request.cluster)
+        if self.cannot_stop_spot and cluster is not None and cluster.resources.get("use_spot"):
+            self._end(request, "FAILED", "NotSupportedError", "Stopping spot instances is not supported.")
             return
         self._turn(request, "STOPPED", self.pace.stop)
 
