@@ -55,8 +55,8 @@ MUTANTS = {
     ),
     "an-edit-replaces-the-machine": Mutant(
         "instance/rules/liveness.py",
-        "if machine is not None and machine.state is MachineState.FAILED:",
-        "if machine is not None and (machine.state is MachineState.FAILED or seen.instance.generation > 1):",
+        "if machine.state is MachineState.FAILED:",
+        "if machine.state is MachineState.FAILED or seen.instance.generation > 1:",
         "ComputeInstance:spec.maxReplacements",
         "I3",
     ),
