@@ -19,7 +19,7 @@ from gpuwright.adapters.contract import Unbuildable
 from gpuwright.adapters.registry import KINDS, AdapterContext, Kind
 from gpuwright.model.addresses import AddressPolicy
 from gpuwright.model.api_base import SecretKeyRef
-from gpuwright.model.capabilities import Capabilities, CreateKey
+from gpuwright.model.capabilities import Capabilities, CreateKey, PriceCeiling
 from gpuwright.model.provider_spec import ClusterProviderSpec, ProviderSpec, ProviderType
 from gpuwright.model.resources import CLUSTER_PROVIDERS, PROVIDERS
 
@@ -31,6 +31,11 @@ REPEATED: Mapping[CreateKey, str] = {
     CreateKey.TOKEN: "answered with the same machine, by its token",
     CreateKey.UNIQUE_NAME: "refused, because the name is taken",
     CreateKey.NONE: "would make another machine",
+}
+CEILINGS: Mapping[PriceCeiling, str] = {
+    PriceCeiling.NONE: "; `maxPricePerHour` by the prices of sizes",
+    PriceCeiling.SPOT: "; `maxPricePerHour` of spot machines, of others by the prices of sizes",
+    PriceCeiling.EVERY: "; `maxPricePerHour` of every machine",
 }
 
 Body = dict[str, Any]
@@ -92,7 +97,7 @@ def _abilities(able: Capabilities) -> str:
     }
     can = [word for word, yes in words.items() if yes]
     cannot = [f"no {word}" for word, yes in words.items() if not yes]
-    return ", ".join([*can, *cannot])
+    return ", ".join([*can, *cannot]) + CEILINGS[able.price_ceiling]
 
 
 def capabilities(root: Path, type_of: ProviderType, kind: Kind) -> Iterator[Capabilities]:
