@@ -13,7 +13,7 @@ from gpuwright.http_client import Endpoint, HttpClient
 from gpuwright.model.addresses import AddressPolicy
 
 LOOPBACK_ALLOWED = AddressPolicy((ip_network("127.0.0.0/8"),))
-PATIENCE = 20.0
+PATIENCE = 60.0
 LARGEST_BODY = 2**16
 
 

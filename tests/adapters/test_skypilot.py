@@ -368,8 +368,8 @@ class TestALaterLaunch:
 class TestDown:
     async def test_a_launch_that_waits_is_undone(self, stage: SkyPilotStage) -> None:
         stage.server.fleet.fates.append(Fate.QUEUED)
-        with pytest.raises(Unknown):
-            await stage.impatient.create(a_request(), opened)
+        with pytest.raises(Unknown):  # with time enough for the launch to be taken on a busy machine, too
+            await stage.adapter_for(seconds=3.0).create(a_request(), opened)
         assert await stage.adapter.delete(NAME, opened) is Deletion.NOT_FOUND
         stage.server.fleet.release()
         assert stage.live() == []
