@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from tests.campaign import publish
 from tests.campaign.outcome import Outcome
@@ -31,11 +32,11 @@ def main(arguments: Iterable[str]) -> int:
         outcome = level_run(level)(seed, sample=options.sample, replay=options.replay, **_of_the_level(level, options))
         print(*publish.lines(outcome), sep="\n", flush=True)
         outcomes.append(outcome)
-        if not options.replay:
+        if not (options.replay or options.part):
             publish.keep(KEPT, outcome, options.sample)
     if options.publish:
         publish.publish(KEPT, PUBLISHED)
-    whole = options.sample >= 1 and not options.replay
+    whole = options.sample >= 1 and not (options.replay or options.part)
     return 0 if all(outcome.clean if whole else not outcome.violations for outcome in outcomes) else 1
 
 
@@ -45,9 +46,11 @@ def level_run(level: str) -> Run:
     return run
 
 
-def _of_the_level(level: str, options: argparse.Namespace) -> dict[str, float]:
-    """Return what only some levels are told: in how many processes, for how long, and with how many instances."""
-    said = {"processes": options.processes} if level in SPREAD else {}
+def _of_the_level(level: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Return what only some levels are told: in how many processes, which part, for how long, how many instances."""
+    said: dict[str, Any] = {"processes": options.processes} if level in SPREAD else {}
+    if options.part:
+        said["part"] = options.part
     if level == SOAK:
         said = {"seconds": options.seconds, "instances": options.instances}
     return {name: value for name, value in said.items() if value is not None}
@@ -61,6 +64,7 @@ def _options(arguments: Iterable[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of all that is drawn (default: a new one, which is printed)")
     parser.add_argument("--sample", type=_share, default=1.0, help="share of the points that is tested (default: 1)")
     parser.add_argument("--replay", default="", help="run one point again, as a violation names it; wants one --level")
+    parser.add_argument("--part", default="", help="only one kind of L1's points, such as faults; wants --level L1")
     parser.add_argument("--processes", type=int, default=1, help="that share L0, L1 and L4 (default: 1)")
     parser.add_argument("--seconds", type=float, help="how long a soak lasts (default: 3600)")
     parser.add_argument("--instances", type=int, help="how many instances a soak has (default: 1000)")
@@ -68,6 +72,8 @@ def _options(arguments: Iterable[str]) -> argparse.Namespace:
     options = parser.parse_args(list(arguments))
     if options.replay and len(options.level or ()) != 1:
         parser.error("--replay wants one --level, such as --level L1")
+    if options.part and options.level != ["L1"]:
+        parser.error("--part wants --level L1")
     return options
 
 

@@ -16,6 +16,7 @@ from tests.campaign.l1_bench import Bench, Result
 from tests.campaign.l1_points import (
     Crash,
     Point,
+    Struck,
     company_bases,
     confluences,
     crash_points,
@@ -73,18 +74,20 @@ class Tally:
             self.facts[name] = self.facts.get(name, 0) + value
 
 
-def run(seed: int, *, sample: float = 1.0, replay: str = "", processes: int = 1) -> Outcome:
-    """Try all points, or a share of them chosen by the seed, or one again whose trace is printed."""
+def run(seed: int, *, sample: float = 1.0, replay: str = "", processes: int = 1, part: str = "") -> Outcome:
+    """Try all points, or a share of them chosen by the seed, or those of one kind (`part`), or one whose trace is
+    printed.
+    """
     began = perf_counter()
     _bench.cache_clear()
     shown = Tally(facts=dict.fromkeys(FIGURES, 0.0))
     if replay:
         shown.add(_replayed(parsed(replay), seed))
     else:
-        parts = list(parts_of(seed, sample))
+        parts = _only(part, list(parts_of(seed, sample)))
         tallies = dict(spread(tried, parts, processes))
-        for part in parts:
-            shown.add(tallies[part])
+        for tried_part in parts:
+            shown.add(tallies[tried_part])
     facts, seconds = tuple(shown.facts.items()), round(perf_counter() - began, 1)
     return Outcome(LEVEL, WHAT, shown.found, shown.tested, tuple(shown.violations), seed, seconds, facts)
 
@@ -111,6 +114,13 @@ def parts_of(seed: int, sample: float) -> Iterator[Part]:
     for fact, points in plain.items():
         for together in _together(points):
             yield Part(fact, together, seed, sample)
+
+
+def _only(kind: str, parts: list[Part]) -> list[Part]:
+    """Return the parts of one kind, or all where none is named."""
+    if kind and kind not in {part.fact for part in parts}:
+        raise SystemExit(f"{kind}: write one of {', '.join(sorted({part.fact for part in parts}))}")
+    return [part for part in parts if kind in {"", part.fact}]
 
 
 def _together(points: Iterable[Point]) -> Iterator[tuple[Point, ...]]:
@@ -194,6 +204,8 @@ class _Level:
         """Try one point."""
         self.tally.tested += 1
         self._count(fact, 1)
+        if isinstance(point, Struck):
+            self._count(f"{fact} of class {point.traits}", 1)
         result = self._bench.tried(point)
         self._take(str(point), result.broken)
         return result

@@ -71,6 +71,15 @@ def test_the_fault_matrix_is_whole() -> None:
     assert (len(FAULTS), len(VERBS), len(WORKFLOWS)) == (26, 4, 14)
 
 
+def test_the_points_of_one_kind_can_be_tried_alone_and_are_counted_for_each_class() -> None:
+    outcome = l1.run(SEED, sample=0.01, part="faults")
+    counted = {name: count for name, count in outcome.facts if name.startswith("faults of class")}
+    assert set(counted) <= {f"faults of class {traits}" for traits in CLASSES}
+    assert (outcome.found, sum(counted.values())) == (len(list(fault_points())), outcome.tested)
+    with pytest.raises(SystemExit, match="write one of confluences, crashes"):
+        l1.run(SEED, part="everything")
+
+
 def test_every_workflow_of_the_sweep_comes_to_its_end_undisturbed() -> None:
     for base in sweep_bases():
         assert Bench(SEED).tried(base).broken == (), str(base)

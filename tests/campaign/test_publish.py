@@ -67,7 +67,9 @@ def test_the_exit_code_tells(
     assert command.main(["--level", "L0", "--seed", "7", "--sample", sample]) == code
 
 
-@pytest.mark.parametrize("arguments", [["--replay", "3"], ["--sample", "0"], ["--level", "L9"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--replay", "3"], ["--sample", "0"], ["--level", "L9"], ["--part", "faults"]], ids=" ".join
+)
 def test_a_bad_argument_is_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         command.main(arguments)
