@@ -108,8 +108,11 @@ def _open_for_writing(pid: int) -> list[str]:
     """Return the files on disk that a process has open for writing (Linux)."""
     found = []
     for entry in Path(f"/proc/{pid}/fd").iterdir():
-        target = os.readlink(entry)  # noqa: PTH115 - a Path would try to make sense of pipe:[1234]
-        writable = int((Path(f"/proc/{pid}/fdinfo") / entry.name).read_text().split("flags:")[1].split()[0], 8) & 0o3
-        if target.startswith("/") and not target.startswith("/dev/") and writable:
+        try:
+            target = os.readlink(entry)  # noqa: PTH115 - a Path would try to make sense of pipe:[1234]
+            flags = (Path(f"/proc/{pid}/fdinfo") / entry.name).read_text().split("flags:")[1].split()[0]
+        except FileNotFoundError:
+            continue  # closed since it was listed
+        if target.startswith("/") and not target.startswith("/dev/") and int(flags, 8) & 0o3:
             found.append(target)
     return found

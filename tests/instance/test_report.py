@@ -39,6 +39,7 @@ from gpuwright.instance.actions import (
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.report import LONG_WAIT_SECONDS, record_of, standing_of, status_of
 from gpuwright.model.conditions import Reason
+from gpuwright.model.machine import MachineState
 from gpuwright.model.memory import EndingReason, Memory, Outcome, ProviderRef, parse_memory
 from gpuwright.model.resources import CLUSTER_PROVIDERS
 
@@ -391,7 +392,19 @@ def test_without_a_machine_there_is_neither_machine_nor_cost() -> None:
 
 
 def test_the_record_can_be_read_back() -> None:
-    launch = a_launch(ending=an_ending(), message="why", reason="Created", waited_seconds=7, resent=True)
+    launch = a_launch(ending=an_ending(), message="why", reason="Created", waited_seconds=7, resent=True, started=True)
     memory = a_memory(launch, residue=(a_residue("second"),), replacements=2, handled_request="now")
     assert parse_memory({**record_of(memory), "replacements": 2}) == memory
     assert record_of(Memory()) == {}
+
+
+@pytest.mark.parametrize(
+    ("state", "started"),
+    [(MachineState.PENDING, False), (MachineState.RUNNING, True), (MachineState.STOPPED, True)],
+    ids=str,
+)
+def test_the_record_says_that_a_machine_has_run_however_it_came_to_be_recorded(
+    state: MachineState, started: bool
+) -> None:
+    memory = a_memory(a_launch(), machine=a_machine(state=state).recorded())
+    assert record_of(memory)["launch"].get("started", False) is started

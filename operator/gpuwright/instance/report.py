@@ -1,6 +1,7 @@
 """PURE: what was seen and decided, as status and conditions. No decision reads what is written here."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,7 +82,8 @@ def record_of(memory: Memory) -> dict[str, Any]:
     """Return the part of the status that must never be lost: the smallest patch still carries it."""
     record: dict[str, Any] = {}
     if memory.launch is not None:
-        record["launch"] = memory.launch.body() | {"message": cut(memory.launch.message)}
+        launch = replace(memory.launch, started=memory.started)
+        record["launch"] = launch.body() | {"message": cut(memory.launch.message)}
         if not memory.launch.message:
             del record["launch"]["message"]
     if memory.machine:

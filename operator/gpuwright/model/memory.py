@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from gpuwright.model.machine import HAS_STARTED
 from gpuwright.model.resources import CLUSTER_PROVIDERS, Key
 
 
@@ -177,6 +178,11 @@ class Memory:
     def machine_id(self) -> str:
         """Return the recorded machine's id, or an empty string."""
         return str(self.machine.get("id", ""))
+
+    @property
+    def started(self) -> bool:
+        """Return whether the recorded machine has run once: its launch says so, or the state in which it is."""
+        return self.launch is not None and (self.launch.started or self.machine.get("state") in HAS_STARTED)
 
     @property
     def names(self) -> tuple[str, ...]:

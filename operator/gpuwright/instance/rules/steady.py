@@ -16,7 +16,7 @@ from gpuwright.instance.rules.liveness import (
 )
 from gpuwright.instance.rules.residue import residue_look_due
 from gpuwright.model.conditions import Reason
-from gpuwright.model.machine import COMING_UP, HAS_STARTED, Machine, MachineState
+from gpuwright.model.machine import COMING_UP, Machine, MachineState
 
 _REASONS = {
     MachineState.PENDING: (Reason.PROVISIONING, "the machine is being made"),
@@ -50,9 +50,8 @@ def keep_record_true(seen: Observation) -> Action | None:
     if launch is None or machine is None or not _matters(seen, machine):
         return None
     memory = replace(seen.memory, machine=_recorded(seen, machine))
-    # Both states are asked, because the create's answer alone may have shown it running; the id is not, because some
-    # providers give a machine another one as it comes up again.
-    started = launch.started or not HAS_STARTED.isdisjoint({machine.state, seen.memory.machine.get("state")})
+    # Its id is not asked: some providers give a machine another one as it comes up again.
+    started = seen.memory.started or memory.started
     return Record(memory.with_launch(settled=True, started=started, waited_seconds=0), "state")
 
 
