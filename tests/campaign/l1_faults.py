@@ -26,7 +26,8 @@ from gpuwright.model.errors import (
 )
 
 VERBS = ("create", "look", "list", "delete")
-POWER = "power"  # stop and start: the matrix has it too, where machines can be switched off
+POWER = "power"  # stop and start
+ALL_VERBS = (*VERBS, POWER)  # of machines that can be switched off
 REQUEST_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
 LAG_SECONDS = 40.0  # less than settleSeconds: the provider keeps its word, if barely

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from tests.campaign.l1_api import API_FAULTS, ERRORS
-from tests.campaign.l1_faults import FAULTS, POWER, VERBS
+from tests.campaign.l1_faults import ALL_VERBS, FAULTS, VERBS
 from tests.campaign.l1_plan import ApiFault, Fault, Plan
 from tests.campaign.l1_provider import CLASSES
 from tests.campaign.l1_sweeps import SWEEPS
@@ -114,7 +114,7 @@ def fault_points() -> Iterator[Struck]:
     second and every call.
     """
     for name, traits in CLASSES.items():
-        verbs = (*VERBS, POWER) if traits.capabilities.power else VERBS
+        verbs = ALL_VERBS if traits.capabilities.power else VERBS
         for fault in FAULTS:
             for verb in verbs:
                 for nth in NTH:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from tests.campaign.l1_faults import POWER, VERBS
+from tests.campaign.l1_faults import ALL_VERBS
 from tests.campaign.l1_person import NAMESPACE
 from tests.campaign.l1_provider import Vm
 from tests.campaign.l4_supply import Supply, is_going, is_refused
@@ -163,7 +163,7 @@ class Deeds(Supply):
 
     def fault(self, name: str, verb: str, calls: str) -> None:
         """Let the provider be ill: at one verb, for so many calls."""
-        if verb in {*VERBS, POWER}:
+        if verb in ALL_VERBS:
             self.world.ill = Ill(name, verb, int(calls))
 
     def heal(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Protocol
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.campaign.l1_faults import FAULTS, POWER, VERBS
+from tests.campaign.l1_faults import ALL_VERBS, FAULTS
 from tests.campaign.l1_provider import CLASSES
 from tests.campaign.l4_course import SWEEPS, Broken, Course, Script, Step
 
@@ -30,7 +30,7 @@ WORDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "leave": (),
     "freeze": (),
     "thaw": (),
-    "fault": (tuple(FAULTS), (*VERBS, POWER), ("1", "2", "50")),
+    "fault": (tuple(FAULTS), ALL_VERBS, ("1", "2", "50")),
     "heal": (),
     "jump": (("-3600", "-5", "5", "3600"),),
     "away": (("2", "40"),),

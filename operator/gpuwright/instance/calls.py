@@ -86,10 +86,10 @@ class ProviderCalls:
             return None
         witness = self._observer.witness(seen.instance)
         said = witness.answer if witness.powered_on is on else ""
+        now = self._clock.monotonic()
         witness = replace(
-            witness, powered_at=self._clock.monotonic(), powered_on=on, tries=witness.tries + 1, answer=said
+            witness, powered_at=now, powered_on=on, tries=witness.tries + 1, answer=said, power_refused=""
         )
-        witness = replace(witness, power_refused="")
         try:
             await self._desk.power(provider, seen.instance.key, name, gate, on=on)
         except CannotStart as error:

@@ -207,9 +207,8 @@ class Effects:
         """Measure how long a machine took from its intent until it was seen running."""
         launch, running = action.memory.launch, str(MachineState.RUNNING)
         came_up = seen.memory.machine.get("state") in COMING_UP and action.memory.machine.get("state") == running
-        first = seen.launch is not None and not seen.launch.started
         seconds = age_since(launch.intended, seen.wall) if launch is not None else None
-        if came_up and first and launch is not None and seconds is not None:
+        if came_up and not seen.memory.started and launch is not None and seconds is not None:
             self._metrics.time_to_ready.labels(_provider_label(seen, launch.provider)).observe(seconds)
 
     def event(self, seen: Observation, reason: EventReason, note: str) -> None:

@@ -130,8 +130,7 @@ class Sending:
             if not same:
                 return None
             if has_a_machine(body):
-                left_as_it_is: Mapping[str, Any] = body["status"]
-                return left_as_it_is
+                return dict(body["status"])
             finalized = FINALIZER_MACHINE in (body["metadata"].get("finalizers") or ())
             instance = replace(
                 seen.instance,
@@ -201,7 +200,7 @@ class Sending:
 
 
 def _committed(seen: Observation, created: Created) -> Memory:
-    memory = replace(seen.memory, machine=created.machine.recorded())
+    memory = seen.memory.with_machine(created.machine)
     return memory.with_launch(
         outcome=Outcome.COMMITTED,
         reason=str(Reason.ADOPTED if created.adopted else Reason.CREATED),

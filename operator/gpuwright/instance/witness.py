@@ -56,6 +56,11 @@ class Trail:
         return replace(after, tombstones=after.tombstones | {machine_id}, tombstone_began=began)
 
     @property
+    def shown_directly(self) -> bool:
+        """Return whether nothing newer than the newest direct look says anything but that the machine is there."""
+        return self.shown is not None and self.looked is not None and self.shown >= self.looked
+
+    @property
     def newest(self) -> float | None:
         """Return when the newest look that counted began."""
         last = self.absences[-1].began if self.absences else None
@@ -141,6 +146,10 @@ class Witness:
     def retry_seconds(self) -> float:
         """Return how long to wait after a terminate or power call that was not accepted: twice as long each time."""
         return min(60.0, 2.0 ** min(self.tries, 6))
+
+    def told(self, words: str) -> str:
+        """Return the words, with what a terminate or power call was answered that was not accepted."""
+        return f"{words}; not accepted so far: {self.answer}" if self.answer else words
 
     def trail(self, name: str) -> Trail:
         """Return the trail of a name; an empty one if it was never looked for."""

@@ -61,6 +61,11 @@ class Machine:
         return self.state not in DEAD
 
     @property
+    def stays(self) -> bool:
+        """Return whether it may bill and is not on its way out."""
+        return self.alive and self.state is not MachineState.DELETING
+
+    @property
     def owner(self) -> Owner | None:
         """Return whose it says it is, or None where it carries no full owner tag."""
         return owner_of(self.labels)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from gpuwright.model.machine import HAS_STARTED
+from gpuwright.model.machine import HAS_STARTED, Machine
 from gpuwright.model.resources import CLUSTER_PROVIDERS, Key
 
 
@@ -201,6 +201,13 @@ class Memory:
         if self.launch is not None and self.launch.provider == provider:
             return self.launch.place
         return next((entry.place for entry in self.residue if entry.provider == provider), "")
+
+    def with_machine(self, machine: Machine) -> "Memory":
+        """Return the memory with what a look or an answer says of the machine. Its birth stays as it was first told:
+        some providers tell the newest start.
+        """
+        first = self.machine.get("createdTime") if self.machine_id == machine.id else None
+        return replace(self, machine=machine.recorded() | ({"createdTime": first} if first else {}))
 
     def with_launch(self, **changes: Any) -> "Memory":
         """Return the memory with fields of its launch changed. Raises TypeError without a launch."""

@@ -364,3 +364,9 @@ def test_nothing_else_is_taken_back(seen: Observation) -> None:
 def test_a_tombstone_outweighs_what_a_look_shows() -> None:
     trail = absent(NOW - F).buried(NOW - 9, "i-1").present(NOW - 3, a_machine(), direct=True)
     assert take_back_what_shows_again(gone(witness={"trails": {N: trail}})) is None
+
+
+def test_a_machine_that_shows_again_keeps_its_birth() -> None:
+    action = take_back_what_shows_again(shows_again(machine=a_machine(created="2026-11-21T09:00:00Z")))
+    assert isinstance(action, Record)
+    assert action.memory.machine["createdTime"] == a_machine().created

@@ -102,7 +102,7 @@ def _look_by_owner(seen: Observation, provider: ProviderView) -> Action:
     if not mine:
         return RemoveFinalizer("nothing was ever sent, and a complete look by owner showed no machine")
     launch = adopted_launch(seen, mine[0], by_person=False, at=provider)
-    memory = replace(seen.memory, launch=launch, machine=mine[0].recorded())
+    memory = replace(seen.memory, launch=launch).with_machine(mine[0])
     return Record(memory, "found by its owner tag", event=EventReason.ADOPTED, note=f"found machine {mine[0].id}")
 
 

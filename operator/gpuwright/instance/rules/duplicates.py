@@ -8,7 +8,7 @@ from gpuwright.instance.rules.records import with_ending
 from gpuwright.instance.rules.termination import terminate_listed
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
-from gpuwright.model.machine import Machine, MachineState
+from gpuwright.model.machine import Machine
 from gpuwright.model.memory import EndingReason, Launch
 from gpuwright.model.provider_view import ProviderView
 
@@ -18,10 +18,10 @@ def terminate_second_machines(seen: Observation) -> Action | None:
     launch, provider = committed(seen), seen.provider
     if launch is None or provider is None:
         return None
-    extra = [m for m in _others(seen, provider, launch) if m.state is not MachineState.DELETING]
+    extra = [machine for machine in _others(seen, provider, launch) if machine.stays]
     if not extra:
         return None
-    names = tuple(_handle(seen, machine) for machine in extra)
+    names = tuple(_handle(launch, machine) for machine in extra)
     if (
         launch.ending is None
         or launch.ending.reason is not EndingReason.DUPLICATE
@@ -35,20 +35,19 @@ def terminate_second_machines(seen: Observation) -> Action | None:
 
 def _others(seen: Observation, provider: ProviderView, launch: Launch) -> list[Machine]:
     mine = [m for m in living(seen, provider, incarnation=1) if m.id != seen.memory.machine_id]
+    apart = [m for m in mine if m.name != launch.name or provider.capabilities.ends_by_id]
     if _recorded_is_shown(seen, provider):
-        apart = [m for m in mine if m.name != launch.name or provider.capabilities.ends_by_id]
         return apart + _elsewhere(seen, launch)
     if provider.snapshot is None or provider.snapshot.began < _record_began(seen):
         return []
     # The recorded one may be gone, and then one of these is all that there is.
     kept = next((m for m in mine if m.name == launch.name), mine[0] if mine else None)
-    return [m for m in mine if m is not kept and (m.name != launch.name or provider.capabilities.ends_by_id)]
+    return [m for m in apart if m is not kept]
 
 
-def _handle(seen: Observation, machine: Machine) -> str:
+def _handle(launch: Launch, machine: Machine) -> str:
     """Return by what it is terminated: never by the recorded name, under which the kept machine would go too."""
-    recorded = seen.launch.name if seen.launch is not None else ""
-    return machine.id if machine.name == recorded else machine.name
+    return machine.id if machine.name == launch.name else machine.name
 
 
 def _elsewhere(seen: Observation, launch: Launch) -> list[Machine]:

@@ -141,6 +141,12 @@ def _patience(shown_for: float) -> float:
     return min(10.0, max(FIRST_LOOK_SECONDS, shown_for))
 
 
+def is_look_due(seen: Observation, name: str, provider: ProviderView) -> bool:
+    """Return whether the newest direct look at the name is as old as a list may be, or there was none."""
+    looked = seen.trail(name).looked
+    return looked is None or seen.now - looked >= provider.spec.poll.period_seconds
+
+
 def living(seen: Observation, provider: ProviderView, incarnation: int) -> tuple[Machine, ...]:
     """Return what the newest list shows alive under our owner tag, from this incarnation on, the oldest first.
 

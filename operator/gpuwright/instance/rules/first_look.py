@@ -58,7 +58,7 @@ def _look_at_provider(seen: Observation, ref: ProviderRef) -> Action | None:
         return None
     kept = mine[0]
     launch = adopted_launch(seen, kept, by_person=False, at=provider)
-    memory = replace(seen.memory, launch=launch, machine=kept.recorded())
+    memory = replace(seen.memory, launch=launch).with_machine(kept)
     return Record(memory, "found by its owner tag", event=EventReason.ADOPTED, note=f"took over machine {kept.id}")
 
 
@@ -88,7 +88,7 @@ def _adopt_by_annotation(seen: Observation, provider: ProviderView) -> Action | 
     if refusal is not None or machine is None:
         return Wait(Reason.NAME_CONFLICT, refusal or "", seconds=STRANGER_LOOK_SECONDS, stalled=True)
     launch = adopted_launch(seen, machine, by_person=True)
-    memory = replace(seen.memory, launch=launch, machine=machine.recorded())
+    memory = replace(seen.memory, launch=launch).with_machine(machine)
     return Record(memory, "adopted", event=EventReason.ADOPTED, note=f"took over machine {machine.id} as asked")
 
 

@@ -77,7 +77,7 @@ def look_after_a_promise(seen: Observation) -> Action | None:
     found = seen.machine_under(launch.name)
     if found is None or not found.alive:
         return None
-    memory = replace(seen.memory, machine=found.recorded()).with_launch(outcome=Outcome.COMMITTED, settled=True)
+    memory = seen.memory.with_machine(found).with_launch(outcome=Outcome.COMMITTED, settled=True)
     note = f"machine {found.id} exists although the provider promised that nothing was made"
     return Record(memory, "a promise was broken", event=EventReason.PROMISE_BROKEN, note=note)
 

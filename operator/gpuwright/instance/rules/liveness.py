@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from gpuwright.instance.actions import Action, Arms, LookAt, Record, Wait
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.rules.evidence import absence_proven, next_proof_look, settled_at
+from gpuwright.instance.rules.evidence import absence_proven, is_look_due, next_proof_look, settled_at
 from gpuwright.instance.rules.records import with_ending
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
@@ -106,10 +106,9 @@ def end_when_overdue(seen: Observation) -> Action | None:
     machine = recorded_machine(seen)
     if machine is not None and machine.state not in COMING_UP:
         return None  # it came up while nobody could write it down, as while the object was paused
-    trail = seen.trail(launch.name)
-    if trail.looked is None or seen.now - trail.looked > provider.spec.poll.period_seconds:
+    if is_look_due(seen, launch.name, provider):
         return LookAt(provider.ref, launch.name)
-    if machine is None or trail.shown is None or trail.shown < trail.looked:
+    if machine is None or not seen.trail(launch.name).shown_directly:
         return None
     return _end(seen, EndingReason.LAUNCH_DEADLINE_EXCEEDED, f"the machine did not run within {limit} s")
 

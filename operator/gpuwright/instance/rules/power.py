@@ -46,13 +46,12 @@ def switch_on(seen: Observation) -> Action | None:
 
 
 def _call(seen: Observation, name: str, *, on: bool) -> Action:
-    answer = seen.witness.answer
-    pause = seen.witness.retry_seconds if answer else PAUSE_SECONDS
+    pause = seen.witness.retry_seconds if seen.witness.answer else PAUSE_SECONDS
     remaining = seen.witness.powered_at + pause - seen.now
     if remaining > 0 and seen.witness.powered_on is on:
         word = Reason.STARTING if on else Reason.STOPPING
-        words = "waiting for the machine to change its power state"
-        return Wait(word, f"{words}; not accepted so far: {answer}" if answer else words, seconds=remaining)
+        words = seen.witness.told("waiting for the machine to change its power state")
+        return Wait(word, words, seconds=remaining)
     if seen.witness.armed is None or not seen.witness.armed.destructive:
         return ReadLive()
     return Power(seen.ref, name, on)

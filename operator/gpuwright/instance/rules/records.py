@@ -175,9 +175,8 @@ def taken_over(seen: Observation, launch: Launch, found: Machine, at: ProviderVi
     before. What was tried stays to be looked for. `at`: its provider, if it is another one than the launch's.
     """
     return replace(
-        seen.memory,
+        seen.memory.with_machine(found),
         launch=replace(adopted_launch(seen, found, by_person=False, at=at), send=launch.send),
-        machine=found.recorded(),
         residue=tuple(e for e in _residue(seen.memory, found.name, reads=True) if e.name != found.name),
         attempts=finished_attempts(seen),
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from gpuwright.instance.actions import Action, Arms, AskList, LookAt, Record, Wait
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.admission import held_back
-from gpuwright.instance.rules.evidence import is_gone, living, next_proof_look, settled_at
+from gpuwright.instance.rules.evidence import is_gone, is_look_due, living, next_proof_look, settled_at
 from gpuwright.instance.rules.launch import intent_at
 from gpuwright.instance.rules.liveness import recorded_machine
 from gpuwright.instance.rules.placement import Target, next_target
@@ -66,13 +66,13 @@ def take_back_what_shows_again(seen: Observation) -> Action | None:
     machine, trail = recorded_machine(seen), seen.trail(launch.name)
     if machine is None or machine.id != seen.memory.machine_id or machine.id in trail.tombstones:
         return None
-    if not machine.alive or machine.state is MachineState.DELETING or launch.name in seen.witness.terminated:
+    if not machine.stays or launch.name in seen.witness.terminated:
         return None
-    if trail.looked is None or seen.now - trail.looked > provider.spec.poll.period_seconds:
+    if is_look_due(seen, launch.name, provider):
         return LookAt(provider.ref, launch.name)
-    if trail.shown is None or trail.shown < trail.looked:
+    if not trail.shown_directly:
         return None
-    memory = replace(seen.memory, machine=machine.recorded()).with_launch(ending=None)
+    memory = seen.memory.with_machine(machine).with_launch(ending=None)
     note = f"machine {machine.id} counted as lost and shows again: it is kept"
     return Record(memory, "shows again", event=EventReason.ADOPTED, note=note)
 

@@ -36,7 +36,7 @@ def adopt_what_is_found(seen: Observation) -> Action | None:
         return None
     if found.name != launch.name:
         return _take_over_under_another_name(seen, launch, provider, found)
-    memory = replace(seen.memory, machine=found.recorded()).with_launch(
+    memory = seen.memory.with_machine(found).with_launch(
         outcome=Outcome.COMMITTED,
         settled=True,
         conflict=False,

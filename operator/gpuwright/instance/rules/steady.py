@@ -1,11 +1,8 @@
 """A machine that is there: keep the record true, and say how it is."""
 
-from dataclasses import replace
-from typing import Any
-
 from gpuwright.instance.actions import Action, LookAt, Record, Wait
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.rules.evidence import settled_at, settlement_remaining
+from gpuwright.instance.rules.evidence import is_look_due, settled_at, settlement_remaining
 from gpuwright.instance.rules.liveness import (
     SHORTEST_SAVE,
     age_of,
@@ -38,10 +35,7 @@ def watch_untagged_directly(seen: Observation) -> Action | None:
     launch, provider = committed(seen), seen.provider
     if launch is None or provider is None or not launch.adopted or not provider.reachable:
         return None
-    looked = seen.trail(launch.name).looked
-    if looked is not None and seen.now - looked < provider.spec.poll.period_seconds:
-        return None
-    return LookAt(provider.ref, launch.name)
+    return LookAt(provider.ref, launch.name) if is_look_due(seen, launch.name, provider) else None
 
 
 def keep_record_true(seen: Observation) -> Action | None:
@@ -49,24 +43,15 @@ def keep_record_true(seen: Observation) -> Action | None:
     launch, machine = committed(seen), recorded_machine(seen)
     if launch is None or machine is None or not _matters(seen, machine):
         return None
-    memory = replace(seen.memory, machine=_recorded(seen, machine))
+    memory = seen.memory.with_machine(machine)
     # Its id is not asked: some providers give a machine another one as it comes up again.
     started = seen.memory.started or memory.started
     return Record(memory.with_launch(settled=True, started=started, waited_seconds=0), "state")
 
 
-def _recorded(seen: Observation, machine: Machine) -> dict[str, Any]:
-    """Return what is recorded of a machine. Its birth stays as it was first told: some providers tell the newest
-    start.
-    """
-    before = seen.memory.machine
-    kept = before.get("createdTime") if before.get("id") == machine.id else None
-    return machine.recorded() | ({"createdTime": kept} if kept else {})
-
-
 def _matters(seen: Observation, machine: Machine) -> bool:
     recorded = seen.memory.machine
-    if all(recorded.get(name) == value for name, value in _recorded(seen, machine).items()):
+    if all(recorded.get(name) == value for name, value in seen.memory.with_machine(machine).machine.items()):
         return False
     was_coming = recorded.get("state") in {str(state) for state in COMING_UP}
     return not (was_coming and machine.state in COMING_UP and recorded.get("id") == machine.id)

@@ -4,7 +4,6 @@ from gpuwright.instance.actions import Action, LookAt, ReadLive, Terminate, Wait
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.evidence import owned
 from gpuwright.model.conditions import Reason
-from gpuwright.model.machine import Machine, MachineState
 from gpuwright.model.provider_view import ProviderView
 
 ASK_AGAIN_SECONDS = 30.0  # a machine still shown as alive this long after an accepted terminate is terminated again
@@ -26,8 +25,7 @@ def terminate_listed(seen: Observation, provider: ProviderView, names: tuple[str
             continue
         pause = seen.witness.retry_seconds if tried is not None else 0.0
         if tried is not None and seen.now < tried + pause:
-            answer = seen.witness.answer
-            words = f"terminating {name}" + (f"; not accepted so far: {answer}" if answer else "")
+            words = seen.witness.told(f"terminating {name}")
             waits = Wait(Reason.TERMINATING_MACHINE, words, seconds=tried + pause - seen.now)
             return _look_after_try(seen, there, name, tried) or waits
         armed = seen.witness.armed
@@ -59,11 +57,7 @@ def _shown_after(seen: Observation, provider: ProviderView, name: str) -> bool:
     late = seen.witness.terminated[name] + ASK_AGAIN_SECONDS
     trail = seen.trail(name)
     shown = trail.shown is not None and trail.shown > late and not trail.absences
-    if shown and trail.machine is not None and _stays(trail.machine):
+    if shown and trail.machine is not None and trail.machine.stays:
         return True
     listed = provider.snapshot is not None and provider.snapshot.began > late
-    return listed and any(machine.id == name and _stays(machine) for machine in owned(seen, provider))
-
-
-def _stays(machine: Machine) -> bool:
-    return machine.alive and machine.state is not MachineState.DELETING
+    return listed and any(machine.id == name and machine.stays for machine in owned(seen, provider))
