@@ -2,6 +2,7 @@
 
 import argparse
 import random
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -85,4 +86,6 @@ def _share(text: str) -> float:
 
 
 if __name__ == "__main__":
+    # Like Ctrl-C: all that a level has started ends with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

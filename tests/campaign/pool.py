@@ -1,10 +1,10 @@
 """Spreads the parts of a level over processes."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import TypeVar
 
 Part = TypeVar("Part")
@@ -14,7 +14,7 @@ HASH_SEED = "PYTHONHASHSEED"
 
 def spread(
     work: Callable[[Part], Result], parts: Sequence[Part], processes: int, *, apart: bool = False
-) -> Iterator[tuple[Part, Result]]:
+) -> Generator[tuple[Part, Result], None, None]:
     """Yield each part with what came of it: in order from this process where one is enough, else as they come.
 
     Args:
@@ -29,8 +29,13 @@ def spread(
         try:
             for done in as_completed(begun):
                 yield begun[done], done.result()
-        finally:
+        except BaseException:
+            # Nobody waits for the rest any more, as after Ctrl-C; parts take minutes.
             pool.shutdown(wait=False, cancel_futures=True)
+            for child in active_children():
+                child.terminate()
+                child.join()
+            raise
 
 
 @contextmanager
