@@ -14,14 +14,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.campaign.book import BUILD, ROOT, Book, version_of
 from tests.campaign.l0_guards import GUARDS, IN_DEPTH, taken_away
 from tests.campaign.l0_node import Small
 from tests.campaign.l0_parts import GUARD, MOST, WORLD, Entry, Part, done, exact_time, guard_named
 from tests.campaign.l0_replay import path_of, played
 from tests.campaign.l0_seed import seeded
 from tests.campaign.l0_worlds import small_worlds, world_named
-from tests.campaign.l3_book import Book
-from tests.campaign.l3_operator import BUILD, ROOT, version_of
 from tests.campaign.outcome import Outcome, Violation
 from tests.campaign.pool import spread
 

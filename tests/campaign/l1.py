@@ -7,7 +7,7 @@ HTTP a provider behind adapters/contract.py, in four classes. A new adapter has 
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 from time import perf_counter
@@ -31,7 +31,7 @@ from tests.campaign.l1_points import (
 from tests.campaign.l1_provider import CLASSES
 from tests.campaign.l1_workflows import WORKFLOWS
 from tests.campaign.outcome import Outcome, Violation
-from tests.campaign.pool import spread
+from tests.campaign.tally import Tally, book_of, summed
 from tests.campaign.trace import Logged, Trace, Written
 
 from gpuwright.kube.merge_patch import merge_patch
@@ -55,23 +55,10 @@ class Part:
     sample: float
     grows: bool = False
 
-
-@dataclass(slots=True)
-class Tally:
-    """What points have shown."""
-
-    found: int = 0
-    tested: int = 0
-    violations: list[Violation] = field(default_factory=list)
-    facts: dict[str, float] = field(default_factory=dict)
-
-    def add(self, other: "Tally") -> None:
-        """Add what other points have shown."""
-        self.found += other.found
-        self.tested += other.tested
-        self.violations += other.violations
-        for name, value in other.facts.items():
-            self.facts[name] = self.facts.get(name, 0) + value
+    @property
+    def id(self) -> str:
+        """Return what the book calls it."""
+        return f"{self.fact}: {len(self.points)} from {self.points[0]}"
 
 
 def run(seed: int, *, sample: float = 1.0, replay: str = "", processes: int = 1, part: str = "") -> Outcome:
@@ -85,9 +72,7 @@ def run(seed: int, *, sample: float = 1.0, replay: str = "", processes: int = 1,
         shown.add(_replayed(parsed(replay), seed))
     else:
         parts = _only(part, list(parts_of(seed, sample)))
-        tallies = dict(spread(tried, parts, processes))
-        for tried_part in parts:
-            shown.add(tallies[tried_part])
+        shown.add(summed(tried, parts, processes, book_of(LEVEL, seed) if sample >= 1 else None))
     facts, seconds = tuple(shown.facts.items()), round(perf_counter() - began, 1)
     return Outcome(LEVEL, WHAT, shown.found, shown.tested, tuple(shown.violations), seed, seconds, facts)
 
@@ -171,7 +156,7 @@ class _Level:
                 recorded = self._bench.recorded(base.traits, base.workflow, WORKFLOWS[base.workflow])
                 self._take(str(base), recorded.broken)
                 effects = recorded.world.effects
-                self._count("effects", len(effects))
+                self.tally.count("effects", len(effects))
                 for point in crash_points(base, len(effects)):
                     self._try_crash(point)
 
@@ -195,7 +180,7 @@ class _Level:
             if grows and isinstance(point, Crash):
                 self.try_points(crash_points(point, result.effects))
             elif not grows:
-                self._count("faults that struck", bool(result.struck))
+                self.tally.count("faults that struck", bool(result.struck))
 
     def _is_drawn(self) -> bool:
         return self._part.sample >= 1 or self._random.random() < self._part.sample
@@ -203,15 +188,12 @@ class _Level:
     def try_point(self, fact: str, point: Point) -> Result:
         """Try one point."""
         self.tally.tested += 1
-        self._count(fact, 1)
+        self.tally.count(fact, 1)
         if isinstance(point, Struck):
-            self._count(f"{fact} of class {point.traits}", 1)
+            self.tally.count(f"{fact} of class {point.traits}", 1)
         result = self._bench.tried(point)
         self._take(str(point), result.broken)
         return result
-
-    def _count(self, fact: str, number: float) -> None:
-        self.tally.facts[fact] = self.tally.facts.get(fact, 0) + number
 
     def _take(self, point: str, broken: tuple[tuple[str, str], ...]) -> None:
         told: set[str] = set()

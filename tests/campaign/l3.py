@@ -15,10 +15,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.campaign.l3_book import Book
+from tests.campaign.book import BUILD, ROOT, Book, version_of
 from tests.campaign.l3_clean import all_recorded
 from tests.campaign.l3_kinds import points_of
-from tests.campaign.l3_operator import BUILD, ROOT, copied, version_of
+from tests.campaign.l3_operator import copied
 from tests.campaign.l3_patient import PatientCluster
 from tests.campaign.l3_points import Point, results_of
 from tests.campaign.l3_slot import Ground, Slots

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tests.campaign.l3_book import Book
+from tests.campaign.book import Book
 from tests.campaign.l3_kills import Nowhere, steady, worth_killing
 from tests.campaign.l3_plays import PLAYS, Play
 from tests.campaign.l3_run import Report, played

@@ -3,7 +3,6 @@
 A copy, so that a campaign of half an hour tests one version; a changed copy is a mutant.
 """
 
-import hashlib
 import os
 import shutil
 import signal
@@ -14,22 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.campaign.book import BUILD, ROOT
 from tests.e2e.operator_process import OperatorProcess
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build" / "campaign"
 _SOURCES = ROOT / "operator" / "gpuwright"
 _GLANCE_SECONDS = 0.05
-
-
-def version_of(*folders: Path) -> str:
-    """Return a short hash over files: what was tested."""
-    digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted([folder] if folder.is_file() else folder.rglob("*.*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def copied(name: str = "operator", more: Mapping[str, str] | None = None) -> Path:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from tests.campaign.l3_book import Book
+from tests.campaign.book import Book
 from tests.campaign.l3_run import Report
 from tests.campaign.l3_slot import Slots
 

@@ -5,7 +5,7 @@ The predicates of invariants.py are judged over the whole of it.
 """
 
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import StringIO
 from time import perf_counter
 
@@ -15,7 +15,7 @@ from tests.campaign.l1 import lines_of
 from tests.campaign.l4_course import Script, parsed, played
 from tests.campaign.l4_machine import Violated, machine
 from tests.campaign.outcome import Outcome, Violation
-from tests.campaign.pool import spread
+from tests.campaign.tally import Tally, book_of, summed
 
 LEVEL = "L4"
 WHAT = "random courses of users, crashes, leaders, provider faults and clocks, drawn by Hypothesis; everything deleted"
@@ -34,22 +34,10 @@ class Part:
     steps: int
     shrinks: bool
 
-
-@dataclass(slots=True)
-class Tally:
-    """What courses have shown. `seconds` of virtual time."""
-
-    violations: list[Violation] = field(default_factory=list)
-    courses: int = 0
-    steps: int = 0
-    seconds: float = 0.0
-
-    def add(self, other: "Tally") -> None:
-        """Add what other courses have shown."""
-        self.violations += other.violations
-        self.courses += other.courses
-        self.steps += other.steps
-        self.seconds += other.seconds
+    @property
+    def id(self) -> str:
+        """Return what the book calls it."""
+        return f"batch {self.batch}: {self.courses} courses of {self.steps} steps" + ", shrunk" * self.shrinks
 
 
 def run(
@@ -61,18 +49,16 @@ def run(
     """
     began = perf_counter()
     found = 1 if replay else max(1, round(COURSES * sample))
-    shown = Tally()
     if replay:
-        shown.add(_replayed(parsed(replay), seed))
+        shown = _replayed(parsed(replay), seed)
     else:
         batches = enumerate(min(BATCH, found - first) for first in range(0, found, BATCH))
         parts = [Part(seed, batch, courses, steps, shrinks) for batch, courses in batches]
-        tallies = dict(spread(drawn, parts, processes))
-        for part in parts:
-            shown.add(tallies[part])
-    facts = (("steps", float(shown.steps)), ("virtual hours", round(shown.seconds / 3600, 1)))
-    tested, seconds = min(found, shown.courses), round(perf_counter() - began, 1)
-    return Outcome(LEVEL, WHAT, found, tested, tuple(shown.violations), seed, seconds, facts)
+        shown = summed(drawn, parts, processes, book_of(LEVEL, seed) if sample >= 1 else None)
+    hours = round(shown.facts.get("virtual seconds", 0.0) / 3600, 1)
+    facts = (("steps", shown.facts.get("steps", 0.0)), ("virtual hours", hours))
+    seconds = round(perf_counter() - began, 1)
+    return Outcome(LEVEL, WHAT, found, min(found, shown.tested), tuple(shown.violations), seed, seconds, facts)
 
 
 def drawn(part: Part) -> Tally:
@@ -97,7 +83,7 @@ def drawn(part: Part) -> Tally:
     except Violated as error:
         book.take(error.script, error.broken)
     # Hypothesis draws a few more than it counts, such as those that became too long.
-    book.tally.courses = min(book.tally.courses, part.courses)
+    book.tally.tested = min(book.tally.tested, part.courses)
     return book.tally
 
 
@@ -121,9 +107,9 @@ class _Book:
 
     def played(self, script: Script, seconds: float) -> None:
         """See l4_machine.Book."""
-        self.tally.courses += 1
-        self.tally.steps += len(script.steps)
-        self.tally.seconds += seconds
+        self.tally.tested += 1
+        self.tally.count("steps", len(script.steps))
+        self.tally.count("virtual seconds", seconds)
 
     def take(self, script: Script, broken: tuple[tuple[str, str], ...]) -> None:
         """Keep what a course has broken, the first of each invariant."""

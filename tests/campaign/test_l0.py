@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.campaign import l0, l0_key
+from tests.campaign.book import Book
 from tests.campaign.l0_checks import remember
 from tests.campaign.l0_guards import GUARDS, IN_DEPTH, Caught, is_caught, narrowed, without_guard
 from tests.campaign.l0_key import canonical, form
@@ -16,7 +17,6 @@ from tests.campaign.l0_replay import path_of, played, words_of
 from tests.campaign.l0_search import Search, disturb
 from tests.campaign.l0_seed import PACES, drawn, seeded
 from tests.campaign.l0_worlds import small_worlds, world_named
-from tests.campaign.l3_book import Book
 from tests.campaign.pool import spread
 from tests.instance.far_side import LOST_AFTER_COMMIT
 

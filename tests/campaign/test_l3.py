@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.campaign.l3_book import Book
+from tests.campaign.book import Book
 from tests.campaign.l3_effects import Counting, api_label, gateway_label
 from tests.campaign.l3_kills import KillAt, Position, is_chance, steady, worth_killing
 from tests.campaign.l3_operator import copied, inode_of

@@ -145,4 +145,4 @@ def test_another_process_draws_the_same_courses() -> None:
     part = l4.Part(SEED, 0, 2, 10, shrinks=False)
     one, another = (dict(spread(l4.drawn, [part], 1, apart=True))[part] for _ in range(2))
     assert one == another
-    assert one.courses == 2
+    assert one.tested == 2

@@ -1,10 +1,24 @@
 """What was tested already: one line of JSON a point, kept over runs, so that a campaign can be gone on with."""
 
+import hashlib
 import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "campaign"
+
+
+def version_of(*folders: Path) -> str:
+    """Return a short hash over files: what was tested."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted([folder] if folder.is_file() else folder.rglob("*.*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 class Book:
