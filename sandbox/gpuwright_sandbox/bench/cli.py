@@ -37,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     benchmarks = parser.add_subparsers(required=True, metavar="size|kill|takeover|neighbours")
     sized = benchmarks.add_parser("size", help="create, idle, restart and delete N instances, for several N")
     sized.add_argument("--sizes", type=sizes, default=(100, 500, 1000), metavar="N,N", help="default: 100,500,1000")
+    sized.add_argument(
+        "--idle-seconds", type=float, default=size.IDLE_SECONDS, help="in which nothing happens (default: %(default)g)"
+    )
     sized.set_defaults(measure=measure_sizes)
     killed = benchmarks.add_parser("kill", help="SIGKILL the operator in the middle of bursts; nothing may be doubled")
     killed.add_argument("--rounds", type=int, default=20, help="default: 20")
@@ -85,7 +88,7 @@ def measure_sizes(arguments: argparse.Namespace) -> int:
     place = _place()
     for number in arguments.sizes:
         surroundings = facts.gather(place.binaries, place.command[0])
-        done = asyncio.run(size.run(number, place.binaries, place.command))
+        done = asyncio.run(size.run(number, place.binaries, place.command, arguments.idle_seconds))
         record = {"facts": surroundings, "setting": size.setting(number), "run": done}
         results.merge(SIZE_FILE, f"size-{number}", record)
         rows = [row.cells() for row in budgets.size_rows(done)]

@@ -36,8 +36,8 @@ def setting(size: int) -> Setting:
     )
 
 
-async def run(size: int, binaries: Binaries, command: Sequence[str]) -> SizeRun:
-    """Return what the phases have cost.
+async def run(size: int, binaries: Binaries, command: Sequence[str], idle_seconds: float = IDLE_SECONDS) -> SizeRun:
+    """Return what the phases have cost; nothing happens for so long in the idle one.
 
     Raises:
         BenchError: a phase did not end, or the gateway saw what must never be.
@@ -48,7 +48,7 @@ async def run(size: int, binaries: Binaries, command: Sequence[str]) -> SizeRun:
         _say(f"{size}: create")
         phases = {"create": await create(stage, meter, names)}
         _say(f"{size}: idle")
-        phases["idle"] = await idle(stage, meter)
+        phases["idle"] = await idle(stage, meter, idle_seconds)
         _say(f"{size}: restart")
         phases["restart"] = await restart(stage, meter)
         _say(f"{size}: delete")
@@ -81,10 +81,10 @@ async def create(stage: Stage, meter: Meter, names: Sequence[str]) -> Phase:
     )
 
 
-async def idle(stage: Stage, meter: Meter) -> Phase:
-    """Return what a minute costs in which nothing happens."""
+async def idle(stage: Stage, meter: Meter, seconds: float) -> Phase:
+    """Return what so many seconds cost in which nothing happens."""
     meter.begin()
-    await asyncio.sleep(IDLE_SECONDS)
+    await asyncio.sleep(seconds)
     meter.stop()
     return meter.phase(count(stage.audit.read()))
 
