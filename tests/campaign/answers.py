@@ -47,6 +47,16 @@ class Call:
         """Return whether the answer showed something alive under the name."""
         return name in self.machines and self.machines[name][1] not in _DEAD
 
+    def living(self, name: str) -> str:
+        """Return the id of what the answer showed alive under the name, or says was made there; else nothing."""
+        if self.shows(name):
+            return self.machines[name][0]
+        return self.result.split()[1] if self.sent.name == name and self.word in MADE else ""
+
+    def buried(self, name: str) -> str:
+        """Return the id of what the answer says is gone for good."""
+        return self.machines[name][0] if name in self.machines else self.result.split()[1]
+
     def buries(self, name: str) -> bool:
         """Return whether the answer says that what was under the name is gone for good."""
         tombstone = self.sent.name == name and self.word == "tombstone"
@@ -97,19 +107,22 @@ def unproven(calls: Iterable[Call], name: str, until: float, apart: float) -> st
     """Return what is missing in the proof that nothing is left under the name at this time; empty where it is proven.
 
     A proof is a tombstone, or complete looks that began at least `apart` from each other, one of them direct, all of
-    them since the last that showed something.
+    them since the last that showed something. What has a tombstone is gone whatever a list that lags shows.
     """
     misses: list[Call] = []
-    buried = False
+    buried: set[str] = set()
+    newest = ""
     for call in calls:
         if call.answered_at is None or call.answered_at > until:
             continue
-        if call.shows(name) or (call.sent.name == name and call.word in MADE):
-            misses, buried = [], False
-        buried = buried or call.buries(name)
+        shown = call.living(name)
+        if shown and shown not in buried:
+            misses, newest = [], shown
+        if call.buries(name):
+            buried.add(call.buried(name))
         if call.misses(name):
             misses.append(call)
-    if buried:
+    if buried and (not newest or newest in buried):
         return ""
     if not any(not call.is_list for call in misses):
         return "no direct look missed it"

@@ -19,6 +19,7 @@ from tests.campaign.invariants_words import i14_hygiene, i15_conditions
 from tests.campaign.story import (
     USER,
     Scene,
+    condition_of,
     is_finalized,
     is_let_go_on_purpose,
     memory_of,
@@ -112,7 +113,7 @@ def i3_never_lost(trace: Trace) -> list[str]:
             broken += _lost_id(event, scene)
         for machine in scene.machines:
             owner = scene.objects.get(machine.uid)
-            if owner is None or _is_on_record(owner, machine) or scene.faults:
+            if owner is None or _is_on_record(owner, machine) or _is_unreadable(owner) or scene.faults:
                 unrecorded.pop(machine.id, None)
                 continue
             since = unrecorded.setdefault(machine.id, event.at)
@@ -130,6 +131,13 @@ def _lost_id(event: Written, scene: Scene) -> list[str]:
     if not old or new == old or scene.billing(old) is None:
         return []
     return [f"at {event.at:.3f} s {name_of(event.after)} forgot {old}, which bills, for {new or 'nothing'}"]
+
+
+def _is_unreadable(owner: Body) -> bool:
+    """Return whether nothing is on record and the spec cannot be read: nobody can say at which provider to look, and
+    the object says so.
+    """
+    return "launch" not in status_of(owner) and condition_of(owner, "Accepted").get("reason") == "InvalidSpec"
 
 
 def _machine_id(body: Body) -> str:

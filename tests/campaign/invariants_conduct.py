@@ -78,6 +78,7 @@ def _ready_in_silence(trace: Trace) -> Iterator[str]:
         elif event.at - heard > STALE_SECONDS:
             ready = [b for b in scene.instances() if condition_of(b, "Ready").get("status") == "True"]
             ready = [b for b in ready if memory_of(b).machine_id]  # what is not to have a machine needs no answer
+            ready = [b for b in ready if condition_of(b, "Reconciling").get("reason") != "Paused"]  # it says since when
             for body in ready:
                 if uid_of(body) not in told:
                     yield f"at {event.at:.3f} s {name_of(body)} is Ready, and no answer came since {heard:.3f} s"

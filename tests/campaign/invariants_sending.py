@@ -29,19 +29,21 @@ _LOST = frozenset({EndingReason.LOST, EndingReason.PREEMPTED})
 
 
 def i4_right_owner(trace: Trace) -> list[str]:
-    """What is asked to end is what an object has on record as ending, and the machine there carries its tag; no two
-    objects record the same machine.
+    """What is asked to end is what an object has on record as ending, or had until another leader took it off within
+    the sender's window, and the machine there carries its tag; no two objects record the same machine.
     """
     broken: list[str] = []
+    withdrawn: dict[str, Written] = {}
     for event, scene in walk(trace):
         if isinstance(event, Written) and event.process != USER:
             broken += _recorded_twice(event, scene)
+            withdrawn.update(dict.fromkeys(_withdrawn(event), event))
         if not isinstance(event, Sent) or event.verb != "delete":
             continue
         owners = [body for body in _bodies(scene) if event.name in _names(body)]
         going = [body for body in owners if _is_to_go(body, event.name, scene)]
         words = f"at {event.at:.3f} s a delete of {event.name} left"
-        if _is_swept(scene, event.name):
+        if _is_swept(scene, event.name) or _was_announced(withdrawn.get(event.name), event):
             continue
         if not going:
             broken.append(f"{words}, and no object has announced that")
@@ -51,6 +53,22 @@ def i4_right_owner(trace: Trace) -> list[str]:
             if machine.name == event.name and not any(_is_its(body, machine) for body in going or owners)
         ]
     return broken
+
+
+def _withdrawn(event: Written) -> frozenset[str]:
+    """Return the names that this write takes off the record as ending."""
+    return _ending_names(event.before) - _ending_names(event.after)
+
+
+def _ending_names(body: Body | None) -> frozenset[str]:
+    launch = memory_of(body).launch if body is not None and "providerRef" in (body.get("spec") or {}) else None
+    return frozenset(launch.ending.names) if launch is not None and launch.ending is not None else frozenset()
+
+
+def _was_announced(write: Written | None, sent: Sent) -> bool:
+    """Return whether another process took it off the record while the sender's window for it was open."""
+    window = SEND_WINDOW_SECONDS + SLACK_SECONDS
+    return write is not None and write.process != sent.process and sent.at - write.at <= window
 
 
 def _recorded_twice(event: Written, scene: Scene) -> Iterator[str]:
@@ -169,11 +187,35 @@ def i7_fence(trace: Trace) -> list[str]:
         spec = spec_of(scene.provider_of(body))
         fence = float(spec.settle_seconds) if spec else 0.0
         broken += [f"{words}, {why}" for call in sent if (why := _may_land(call, earlier, event.at, fence))]
+        lost = _record_lost_at(trace, uid_of(body), event.at)
         for name in _to_prove(sent, memory_of(body)):
             missing = unproven(earlier, name, event.at, LOOKS_APART)
-            if missing:
+            if missing and not (name not in memory_of(body).names and _is_listed_nowhere(earlier, name, lost)):
                 broken.append(f"{words}, and {name} is not proven gone: {missing}")
     return broken
+
+
+def _record_lost_at(trace: Trace, uid: str, until: float) -> float | None:
+    """Return when somebody else last took the launch off an object's record; None where nobody did."""
+    losses = [
+        event.at
+        for event in trace.events
+        if isinstance(event, Written)
+        and event.process == USER
+        and event.at <= until
+        and event.after is not None
+        and uid_of(event.after) == uid
+        and memory_of(event.before).launch is not None
+        and memory_of(event.after).launch is None
+    ]
+    return losses[-1] if losses else None
+
+
+def _is_listed_nowhere(calls: Iterable[Call], name: str, since: float | None) -> bool:
+    """Return whether a complete list, begun since the record was lost, missed it: by a name that nobody knows any more
+    nothing can be looked for.
+    """
+    return since is not None and any(c.is_list and c.misses(name) and c.sent.at >= since for c in calls)
 
 
 def _possibly_made(calls: Iterable[Call], uid: str) -> Iterator[Call]:

@@ -5,7 +5,9 @@ is left out, and so are the disturbances that may still come: the search keeps t
 many states share only the hash is in the form, and it is made once.
 """
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import orjson
 from tests.campaign.l0_ages import NONE, Ages, Form, after, ahead, fixed, part, span
@@ -15,7 +17,7 @@ from tests.instance.world import NEVER, Answered, Body, Doing, Leaving, Operator
 
 from gpuwright.instance.rules.termination import ASK_AGAIN_SECONDS
 from gpuwright.instance.witness import Armed, Aside, Sight, Trail, Witness
-from gpuwright.model.memory import Memory, ProviderRef
+from gpuwright.model.memory import Ending, Memory, ProviderRef
 
 SENDS = 1000
 
@@ -109,16 +111,27 @@ def _record(memory: Memory) -> Form:
     launch, machine = memory.launch, memory.machine
     record: Form = ()
     if launch is not None:
-        ending = (launch.ending.reason, launch.ending.names) if launch.ending else ()
+        ending = _ending(launch.ending)
         where = (launch.provider.kind, launch.provider.name, launch.placement, launch.place)
         record = (
             (launch.incarnation, launch.attempt, launch.name, launch.request_hash, where),
             (launch.settle_seconds, launch.outcome, launch.waited_seconds),
-            (launch.settled, launch.resent, launch.conflict, launch.adopted, launch.reason, ending),
+            (launch.settled, launch.started, launch.resent, launch.conflict, launch.adopted, launch.reason, ending),
         )
-    held = tuple(str(machine.get(name, "")) for name in ("id", "state", "name"))
     residue = tuple((entry.name, entry.provider.name, entry.place, entry.placement) for entry in memory.residue)
-    return record, held, residue, memory.replacements, memory.handled_request
+    return record, _held(machine), residue, memory.replacements, memory.handled_request
+
+
+def _held(machine: Mapping[str, Any]) -> Form:
+    return tuple(str(machine.get(name, "")) for name in ("id", "state", "name"))
+
+
+def _ending(ending: Ending | None) -> Form:
+    return (ending.reason, ending.names) if ending else ()
+
+
+def _recorded(machine: Mapping[str, Any], ending: Ending | None) -> Form:
+    return _held(machine), _ending(ending)
 
 
 def _far(far: FarSide, now: float) -> Form:
@@ -211,6 +224,7 @@ def _witness(world: World, ages: Ages, witness: Witness | None) -> Form:
         (ahead(witness.not_before - ages.now), *_lists(ages, witness), _by_ref(witness.ledgers)),
         tuple((at, aside.reason, ahead(aside.until - ages.now), aside.times) for at, aside in _asides(witness)),
         (span(ages.now - witness.powered_at), NONE if witness.powered_on is None else witness.powered_on),
+        _recorded(*witness.recorded),
     )
 
 
@@ -248,4 +262,5 @@ def _trail(ages: Ages, witness: Witness, name: str, trail: Trail) -> Form:
         ages.of(trail.looked),
         trail.stranger,
         lives_on,
+        witness.is_outdated(name),
     )

@@ -55,6 +55,49 @@ def test_a_machine_adopted_by_a_name_that_a_dead_one_had_goes_with_its_object() 
     assert l4.run(SEED, replay=f"list-only:Delete:{course}").violations == ()
 
 
+@pytest.mark.parametrize(
+    "course",
+    [
+        pytest.param(
+            "token:Report:create/a/plain@0,freeze@20,provider/ask@0,secret/foreign@0,freeze@0.2,freeze@60",
+            id="a request confirms no credentials that came with it",
+        ),
+        pytest.param(
+            "token:Report:create/a/plain@20,secret/second@0,machine_of/a/kill@0,freeze@20,again/b@60",
+            id="a new process does not call running what no list has shown it",
+        ),
+        pytest.param(
+            "token:Report:create/a/plain@0,create/b/plain@0,create/c/plain@60,secret/foreign@0,machine_of/a/kill@0,"
+            "machine_of/b/kill@0,machine_of/c/kill@8,secret/second@60,note/a/ask@60",
+            id="machines that are missing in a mass are not called running",
+        ),
+        pytest.param(
+            "token:Report:restart/0.5@0,create/a/plain@0,freeze@8,secret/first@0,machine_of/a/kill@0,freeze@60,"
+            "again/b@60,fault/F1/create/1@8,restore/a@0",
+            id="a dead machine that a create is answered with is not waited for",
+        ),
+        pytest.param(
+            "token:Report:freeze@0,create/c/plain@1,thaw@60,machine_of/c/preempt@0,freeze@20",
+            id="of two leaders the one with the older list names no second machine",
+        ),
+        pytest.param(
+            "token:Report:create/a/plain@0,again/a@0.2,edit/a/spoil@0",
+            id="an object whose spec cannot be read is forgotten when asked",
+        ),
+        pytest.param(
+            "create-only:Report:create/a/plain@0,freeze@0,fault/F5/create/1@1,thaw@60,fault/F1/create/1@60",
+            id="another leader takes an announcement back while its delete is on its way",
+        ),
+        pytest.param(
+            "token:Report:create/a/plain@0,fault/F19/delete/1@0,again/a@1,again/a@0,freeze@0.2",
+            id="a list that lags shows what has a tombstone",
+        ),
+    ],
+)
+def test_courses_that_once_broke_something_break_nothing(course: str) -> None:
+    assert l4.run(SEED, replay=course).violations == ()
+
+
 def test_a_replay_prints_the_trace_of_its_course(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = l4.run(SEED, replay="token:Report:create/a/plain@5,machine_of/a/kill@60")
     assert (outcome.found, outcome.tested, outcome.violations) == (1, 1, ())

@@ -158,9 +158,10 @@ def two_seconds(seen: Observation, name: str, since: float, provider: ProviderVi
 def one_sight_for_all_sends(patch: Patch) -> None:
     first_sight = Witness.sighted
 
-    def sighted(self: Witness, launch: Launch | None, now: float, visible: float) -> Witness:
+    def sighted(self: Witness, memory: Memory, now: float, visible: float) -> Witness:
+        launch = memory.launch
         if launch is None or self.sight is None:
-            return first_sight(self, launch, now, visible)
+            return first_sight(self, memory, now, visible)
         return replace(self, sight=replace(self.sight, send=launch.send, outcome=str(launch.outcome)))
 
     patch.setattr(Witness, "sighted", sighted)

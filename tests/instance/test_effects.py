@@ -79,3 +79,12 @@ async def test_what_is_no_effect_is_a_defect(action: Action) -> None:
     stage = await a_running_stage()
     with pytest.raises(AssertionError, match="is no effect"):
         await act(stage, action)
+
+
+async def test_a_forced_forget_of_what_nobody_can_read_is_counted_too() -> None:
+    stage = Stage()
+    stage.change({"spec": {"expireAfterSeconds": "never"}, "metadata": {"finalizers": [FINALIZER_MACHINE]}}, told=True)
+    await stage.effects.act(await seen_by(stage), RemoveFinalizer("forgotten", event=EventReason.FORGOTTEN))
+    assert stage.body is not None
+    assert stage.body["metadata"]["finalizers"] == []
+    assert stage.metrics.registry.get_sample_value("gpuwright_possible_leaks_total", {"provider": ""}) == 1

@@ -175,6 +175,11 @@ def test_what_is_deleted_is_terminating() -> None:
     assert status_of(seen, action)["summary"] == "Deleting"
 
 
+def test_a_spec_that_cannot_be_read_is_not_accepted_whatever_is_being_done() -> None:
+    seen = an_observation(instance={"deleting": True, "spec": None, "spec_error": "write a number of seconds"})
+    assert conditions(seen, Terminate(REF, N))["Accepted"] == ("False", "InvalidSpec")
+
+
 @pytest.mark.parametrize(
     "reason",
     [

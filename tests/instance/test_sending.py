@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.builders import (
@@ -9,13 +11,15 @@ from tests.builders import (
     REF,
     N,
 )
-from tests.instance.stage import Stage
+from tests.instance.stage import Stage, seen_by
 from tests.kube.fake_api import an_instance
 
+from gpuwright.adapters.contract import Created
 from gpuwright.instance.rules.price import PRICE_PAUSE
 from gpuwright.kube.client import Conflict, NoAnswer
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import NotCommitted, ProviderError, Rejected, Throttled, TooDear, Unknown
+from gpuwright.model.machine import MachineState
 from gpuwright.model.names import FINALIZER_MACHINE
 from gpuwright.model.resources import INSTANCES
 
@@ -226,3 +230,22 @@ async def test_somebody_faster_at_the_intent_means_that_nothing_is_sent_on_it() 
     stage.api.fail(Conflict("409"), "PATCH", "/status")
     assert await stage.reconcile() == 0.0
     assert (stage.desk.calls, REF.name in str(stage.status)) == ([], False)
+
+
+@pytest.mark.parametrize(("state", "sighted"), [(MachineState.RUNNING, True), (MachineState.GONE, False)])
+async def test_a_dead_machine_that_a_create_is_answered_with_is_no_sight_of_one(
+    state: MachineState, sighted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage()
+    make = stage.desk.create
+
+    async def remembers(*call: Any) -> Created:
+        """A provider that keeps its answer by token for longer than the machine lives."""
+        created = await make(*call)
+        stage.desk.machines.clear()
+        return Created(replace(created.machine, state=state), adopted=True)
+
+    monkeypatch.setattr(stage.desk, "create", remembers)
+    await stage.reconcile()
+    seen = await seen_by(stage)
+    assert (seen.trail(N).shown is not None) is sighted

@@ -17,13 +17,14 @@ from tests.builders import (
     a_strangers_machine,
     a_witness,
     absent,
+    an_ending,
     an_unsettled_launch,
     shown,
 )
 
 from gpuwright.instance.witness import KEPT_LOOKS, Absence, Trail, Witness
-from gpuwright.model.machine import Absent, Present, Sighting, Tombstone
-from gpuwright.model.memory import Outcome
+from gpuwright.model.machine import Absent, MachineState, Present, Sighting, Tombstone
+from gpuwright.model.memory import Memory, Outcome
 
 FRESH = Witness(first_seen=NOW - 1000)
 
@@ -180,38 +181,40 @@ class TestSighted:
     launch = an_unsettled_launch(waited_seconds=30)
 
     def test_nothing_on_record_is_no_sight(self) -> None:
-        assert FRESH.sighted(None, NOW, 0) is FRESH
+        assert FRESH.sighted(Memory(), NOW, 0) is FRESH
 
     def test_the_first_sight_takes_the_waited_time_from_the_record(self) -> None:
-        sight = FRESH.sighted(self.launch, NOW, 7.0).sight
+        sight = FRESH.sighted(Memory(self.launch), NOW, 7.0).sight
         assert sight is not None
         assert (sight.send, sight.outcome, sight.at, sight.base, sight.visible) == (1, "Unknown", NOW, 30, 7.0)
 
     def test_the_waited_time_is_read_once(self) -> None:
-        before = FRESH.sighted(self.launch, NOW, 7.0)
-        assert before.sighted(replace(self.launch, waited_seconds=60), NOW + 30, 9.0) is before
+        before = FRESH.sighted(Memory(self.launch), NOW, 7.0)
+        assert before.sighted(Memory(replace(self.launch, waited_seconds=60)), NOW + 30, 9.0) is before
 
     def test_intended_and_then_unknown_is_one_wait(self) -> None:
-        intended = FRESH.sighted(replace(self.launch, outcome=Outcome.INTENDED, waited_seconds=0), NOW, 7.0)
-        sight = intended.sighted(self.launch, NOW + 5, 9.0).sight
+        intended = FRESH.sighted(Memory(replace(self.launch, outcome=Outcome.INTENDED, waited_seconds=0)), NOW, 7.0)
+        sight = intended.sighted(Memory(self.launch), NOW + 5, 9.0).sight
         assert sight is not None
         assert (sight.outcome, sight.at, sight.base) == ("Unknown", NOW, 0)
 
     def test_another_send_begins_a_wait_of_its_own(self) -> None:
         again = replace(self.launch, send=2, outcome=Outcome.INTENDED, waited_seconds=0)
-        sight = FRESH.sighted(self.launch, NOW, 7.0).sighted(again, NOW + 5, 9.0).sight
+        sight = FRESH.sighted(Memory(self.launch), NOW, 7.0).sighted(Memory(again), NOW + 5, 9.0).sight
         assert sight is not None
         assert (sight.send, sight.at, sight.base, sight.visible) == (2, NOW + 5, 0, 9.0)
 
     def test_a_start_that_was_refused_to_one_machine_says_nothing_about_the_next(self) -> None:
-        refused = replace(FRESH.sighted(self.launch, NOW, 7.0), power_refused="no GPU left on its host")
-        assert refused.sighted(replace(self.launch, outcome=Outcome.COMMITTED), NOW + 1, 8.0).power_refused
+        refused = replace(FRESH.sighted(Memory(self.launch), NOW, 7.0), power_refused="no GPU left on its host")
+        assert refused.sighted(Memory(replace(self.launch, outcome=Outcome.COMMITTED)), NOW + 1, 8.0).power_refused
         again = replace(self.launch, send=2, outcome=Outcome.INTENDED, waited_seconds=0)
-        assert refused.sighted(again, NOW + 5, 9.0).power_refused == ""
+        assert refused.sighted(Memory(again), NOW + 5, 9.0).power_refused == ""
 
     @pytest.mark.parametrize("outcome", [Outcome.COMMITTED, Outcome.NOT_COMMITTED, Outcome.NOT_EXECUTED])
     def test_an_answer_is_a_sight_of_its_own(self, outcome: Outcome) -> None:
-        sight = FRESH.sighted(self.launch, NOW, 7.0).sighted(a_launch(outcome=outcome), NOW + 5, 9.0).sight
+        sight = (
+            FRESH.sighted(Memory(self.launch), NOW, 7.0).sighted(Memory(a_launch(outcome=outcome)), NOW + 5, 9.0).sight
+        )
         assert sight is not None
         assert (sight.outcome, sight.at) == (str(outcome), NOW + 5)
 
@@ -219,3 +222,29 @@ class TestSighted:
 def test_a_trail_that_stays_the_same_leaves_the_witness_the_same() -> None:
     witness = a_witness(a_launch())
     assert witness.with_trail(N, witness.trail(N)) is witness
+
+
+class TestRecord:
+    """When this process came to know what is on record of the machine."""
+
+    before = Memory(a_launch(), machine=a_machine().recorded())
+
+    @pytest.mark.parametrize(
+        "after",
+        [
+            before.with_machine(a_machine(state=MachineState.STOPPED)),
+            before.with_launch(ending=an_ending()),
+            Memory(a_launch()),
+        ],
+        ids=["the machine", "what is ending", "no machine any more"],
+    )
+    def test_counts_from_its_newest_change(self, after: Memory) -> None:
+        known = FRESH.sighted(self.before, NOW, 0).sighted(self.before, NOW + 5, 0)
+        assert known.recorded_at == NOW
+        assert known.sighted(after, NOW + 9, 0).recorded_at == NOW + 9
+
+    @pytest.mark.parametrize(("began", "outdated"), [(NOW - 1e-3, True), (NOW, False), (NOW + 1, False)])
+    def test_outdates_the_looks_before_it(self, began: float, outdated: bool) -> None:
+        known = FRESH.sighted(self.before, NOW, 0).with_trail(N, shown(a_machine(), began))
+        assert known.is_outdated(N) is outdated
+        assert not known.is_outdated(N_R2), "a name that was never looked for"

@@ -240,14 +240,18 @@ class TestCredentials:
         assert ground.view(asker).absence_counts
         assert ground.now()["status"]["lastHandledReconcileAt"] == "2026-11-22"
 
-    async def test_that_are_rotated_right_before_a_person_speaks_are_the_ones_meant(self, ground: Ground) -> None:
+    async def test_that_come_with_a_persons_word_are_not_the_ones_meant(self, ground: Ground) -> None:
+        """Applied at once, as by GitOps: nobody can have seen what they show."""
         ground.a_provider()
         ground.machines(2)
         asker = ground.an_instance("new")
         await ground.run(60)
         ground.gateway.change_settings(tokens={"sandbox": "default", "another": "empty-account"})
         ground.a_secret("another")
-        ground.change(says("2026-11-22"))
+        ground.change(says("at once"))
+        await ground.run(60)
+        assert not ground.view(asker).absence_counts
+        ground.change(says("again"))
         await ground.run(60)
         assert ground.view(asker).absence_counts
 

@@ -176,7 +176,7 @@ class Effects:
     def _status_after(self, seen: Observation, action: Record, armed: Armed | None) -> dict[str, Any]:
         """Return the status with the new memory, described as the next decision will see it."""
         visible = visible_seconds(seen.providers, action.memory.launch)
-        witness = replace(seen.witness, armed=armed).sighted(action.memory.launch, seen.now, visible)
+        witness = replace(seen.witness, armed=armed).sighted(action.memory, seen.now, visible)
         if action.fresh_burst:
             witness = replace(witness, not_before=0.0, power_refused="", aside={})
         after = replace(seen, instance=replace(seen.instance, memory=action.memory), witness=witness)
@@ -253,7 +253,9 @@ class Effects:
         if known is not None:
             self._vanished.gone(known)
         if action.event is EventReason.FORGOTTEN:
-            self._metrics.forgotten.labels(_provider_label(seen, seen.ref)).inc()
+            # A spec that cannot be parsed names no provider.
+            named = seen.launch is not None or seen.instance.spec is not None
+            self._metrics.forgotten.labels(_provider_label(seen, seen.ref) if named else "").inc()
         self.event(seen, action.event, action.proof)
 
 

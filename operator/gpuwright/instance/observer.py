@@ -229,7 +229,7 @@ def brought_up_to_date(
 ) -> Witness:
     """Return the witness with what the record and the newest lists say."""
     memory = instance.memory
-    witness = witness.sighted(memory.launch, now, visible_seconds(providers, memory.launch))
+    witness = witness.sighted(memory, now, visible_seconds(providers, memory.launch))
     residue = {entry.name: witness.residue_since.get(entry.name, now) for entry in memory.residue}
     if residue != witness.residue_since:
         witness = replace(witness, residue_since=residue)

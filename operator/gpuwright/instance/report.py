@@ -120,7 +120,7 @@ def _conditions(seen: Observation, standing: Wait) -> list[Condition]:
     launched = _launched(seen, standing)
     ready = _ready(seen, standing, launched)
     conditions = [
-        _accepted(standing),
+        _accepted(seen, standing),
         launched,
         ready,
         _reconciling(seen, standing, ready),
@@ -131,7 +131,10 @@ def _conditions(seen: Observation, standing: Wait) -> list[Condition]:
     return conditions
 
 
-def _accepted(standing: Wait) -> Condition:
+def _accepted(seen: Observation, standing: Wait) -> Condition:
+    if seen.instance.spec is None:
+        # Whatever is being done: a deletion goes on by the record alone.
+        return Condition(ConditionType.ACCEPTED, Status.FALSE, Reason.INVALID_SPEC, seen.instance.spec_error)
     if standing.reason in _NOT_ACCEPTED:
         return Condition(ConditionType.ACCEPTED, Status.FALSE, standing.reason, standing.message)
     return Condition(ConditionType.ACCEPTED, Status.TRUE, Reason.ACCEPTED, "the spec can be carried out")

@@ -90,7 +90,7 @@ class Sending:
         now = self._clock.monotonic()
         witness = self._observer.witness(seen.instance)
         witness = replace(witness, answered_send=witness.left, answered_at=now)
-        if created.adopted:
+        if created.adopted and created.machine.alive:
             # A conflict that shows the machine is a look at it: those that missed it before prove nothing any more.
             name = created.machine.name
             witness = witness.with_trail(name, witness.trail(name).present(now, created.machine, direct=True))
@@ -141,7 +141,7 @@ class Sending:
             )
             now = self._clock.monotonic()
             visible = visible_seconds(seen.providers, memory.launch)
-            witness = self._observer.witness(seen.instance).sighted(memory.launch, now, visible)
+            witness = self._observer.witness(seen.instance).sighted(memory, now, visible)
             after = replace(seen, now=now, wall=self._clock.wall().timestamp(), instance=instance, witness=witness)
             return status_of(after, decide(after))
 

@@ -6,10 +6,11 @@ missing.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gpuwright.model.conditions import Reason
 from gpuwright.model.machine import Absent, Machine, Present, Sighting, Tombstone
-from gpuwright.model.memory import Launch, ProviderRef
+from gpuwright.model.memory import Ending, Launch, Memory, ProviderRef
 
 KEPT_LOOKS = 24
 
@@ -140,7 +141,16 @@ class Witness:
     powered_at: float = -1e9
     powered_on: bool | None = None  # which way the newest power call went
     idle_since: float | None = None  # since when the object has only waited briefly
+    recorded: tuple[Mapping[str, Any], Ending | None] = field(default=({}, None))  # what of the machine is on record
+    recorded_at: float = -1e9  # since when this process has known it so
     power_refused: str = ""
+
+    def is_outdated(self, name: str) -> bool:
+        """Return whether the newest look that showed the name began before this process knew what is on record of the
+        machine: another one may have seen more since, as the leader before or after us.
+        """
+        shown = self.trail(name).shown
+        return shown is not None and shown < self.recorded_at
 
     @property
     def retry_seconds(self) -> float:
@@ -191,8 +201,14 @@ class Witness:
                 trails[name] = trail.absent(began, direct=False)
         return replace(self, trails=trails, lists={**self.lists, ref: began})
 
-    def sighted(self, launch: Launch | None, now: float, visible: float) -> "Witness":
-        """Return the witness with its first sight of this send and outcome noted."""
+    def sighted(self, memory: Memory, now: float, visible: float) -> "Witness":
+        """Return the witness with its first sight of what is on record noted: of this send and outcome, and of what
+        the record says of the machine.
+        """
+        launch = memory.launch
+        recorded = (memory.machine, launch.ending if launch is not None else None)
+        if recorded != self.recorded:
+            return replace(self, recorded=recorded, recorded_at=now).sighted(memory, now, visible)
         if launch is None:
             return self
         current = (launch.send, str(launch.outcome))

@@ -113,6 +113,7 @@ class ProviderReconciler:
             account.no_room = resumed(
                 (body.get("status") or {}).get("unavailableOffers") or (), now, self._clock.wall()
             )
+        known = account.credentials.version
         asked = (body["metadata"].get("annotations") or {}).get(ANNOTATION_RECONCILE, "")
         period = float(account.spec.probe.period_seconds) if account.spec else 30.0
         if now - account.credentials.read_at >= period or asked != account.handled:
@@ -121,7 +122,7 @@ class ProviderReconciler:
             account.wanted_namespaces |= account.namespaces.keys()
             await self._refresh(account, now)
         if asked != account.handled:
-            self._confirm(account, asked)
+            self._confirm(account, asked, known)
         await self._find_namespaces(account)
 
     async def _refresh(self, account: Account, now: float) -> None:
@@ -135,14 +136,17 @@ class ProviderReconciler:
             account.probed_at = -1e9
             account.snapshot = None
 
-    def _confirm(self, account: Account, asked: str) -> None:
-        """A person has said that what is missing is gone, and that the credentials, as they are now, show the right
-        account.
+    def _confirm(self, account: Account, asked: str, known: str) -> None:
+        """A person has said that what is missing is gone, and that the credentials show the right account.
+
+        `known`: the credentials that were in use before. Those that came with the request, as when both are applied at
+        once, nobody can have seen at work.
         """
         account.handled = asked
         if asked:
             account.absence = account.absence.confirm()
-            account.confirmed_version = account.credentials.version
+            if account.credentials.version == known:
+                account.confirmed_version = known
             account.probed_at = -1e9
             self._looker.mark_instances(account.key)
 

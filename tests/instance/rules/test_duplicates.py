@@ -25,7 +25,7 @@ from tests.builders import (
     shown,
 )
 
-from gpuwright.instance.actions import Arms, ReadLive, Record, Terminate, Wait
+from gpuwright.instance.actions import Arms, AskList, ReadLive, Record, Terminate, Wait
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.duplicates import clear_finished_duplicates, terminate_second_machines
 from gpuwright.model.capabilities import CreateKey
@@ -206,3 +206,18 @@ def test_a_namesake_that_the_list_shows_long_after_its_terminate_was_accepted_is
     arms, asked = armed(launch, destructive=True), {"i-2": accepted}
     seen = with_a_namesake(launch=launch, armed=arms, terminated=asked, terminate_tried=asked)
     assert terminate_second_machines(seen) == (Terminate(REF, "i-2") if again else None)
+
+
+def test_a_list_from_before_the_record_names_no_second_machine_though_a_look_shows_the_first() -> None:
+    launch = a_launch()
+    gone_since = a_machine(id="i-0", name=N_R2)
+    sight = a_sight(launch, at=NOW - 4)
+    assert terminate_second_machines(listed(a_machine(), gone_since, launch=launch, sight=sight)) is None
+    sight = a_sight(launch, at=NOW - 5)
+    assert announced(terminate_second_machines(listed(a_machine(), gone_since, launch=launch, sight=sight))) == (N_R2,)
+
+
+def test_what_another_leader_has_announced_is_not_cleared_by_an_older_list() -> None:
+    launch = a_launch(ending=an_ending(EndingReason.DUPLICATE, N_R2))
+    assert isinstance(clear_finished_duplicates(listed(a_machine(), launch=launch, recorded_at=NOW - 5)), Record)
+    assert isinstance(clear_finished_duplicates(listed(a_machine(), launch=launch, recorded_at=NOW - 4)), AskList)

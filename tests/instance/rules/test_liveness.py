@@ -171,6 +171,13 @@ def test_mass_absence_is_blind_however_long_it_lasts() -> None:
     assert (action.reason, action.stalled, action.seconds) == (Reason.PROVIDER_UNREACHABLE, False, 60)
 
 
+def test_a_mass_absence_is_told_though_no_look_that_missed_it_counts() -> None:
+    provider = an_empty_provider_view(mass_absent=frozenset({"i-1"}))
+    action = end_when_absent(seen_with(shown(began=NOW - 60), provider=provider))
+    assert isinstance(action, Wait)
+    assert (action.reason, action.ready) == (Reason.PROVIDER_UNREACHABLE, False)
+
+
 def test_the_mass_absence_of_others_is_none_of_ours() -> None:
     provider = an_empty_provider_view(mass_absent=frozenset({"i-7", "i-8", "i-9"}))
     assert isinstance(end_when_absent(seen_with(absent(NOW - F, NOW), provider=provider)), Record)

@@ -18,6 +18,7 @@ from tests.builders import (
     a_provider_view,
     a_residue,
     a_sight,
+    a_snapshot,
     a_spec,
     a_witness,
     absent,
@@ -28,7 +29,9 @@ from tests.builders import (
 
 from gpuwright.instance.actions import LookAt, Record, Wait
 from gpuwright.instance.observation import Observation
+from gpuwright.instance.rules.liveness import recorded_machine
 from gpuwright.instance.rules.steady import keep_record_true, say_how_it_is, watch_untagged_directly
+from gpuwright.instance.witness import Trail
 from gpuwright.model.conditions import Reason
 from gpuwright.model.machine import Machine, MachineState
 from gpuwright.model.machine_endpoint import MachineEndpoint
@@ -314,3 +317,65 @@ def test_a_residue_name_is_looked_at_once_f_has_passed() -> None:
     memory = a_memory(launch, residue=(a_residue(),))
     seen = an_observation(memory=memory, witness=a_witness(launch, residue_since={N: NOW - 20}))
     assert seconds(seen) == F - 20
+
+
+class TestAnOlderLook:
+    """Of two leaders one has the newer list: what the other wrote by it is not taken back by an older one."""
+
+    @staticmethod
+    def seen(now: Machine, recorded_at: float) -> Observation:
+        seen = was_and_is(in_state(MachineState.RUNNING), now)
+        return replace(seen, witness=replace(seen.witness, recorded_at=recorded_at))
+
+    @pytest.mark.parametrize(
+        "now",
+        [in_state(MachineState.PROVISIONING), a_machine(addresses=({"type": "Public", "address": "203.0.113.1"},))],
+        ids=["another state", "another address"],
+    )
+    def test_changes_nothing_on_record(self, now: Machine) -> None:
+        assert isinstance(keep_record_true(self.seen(now, NOW - 5)), Record)
+        assert keep_record_true(self.seen(now, NOW - 5 + 1e-3)) is None
+
+    def test_shows_no_machine_where_the_record_says_something_else(self) -> None:
+        stopped = in_state(MachineState.STOPPED)
+        assert recorded_machine(self.seen(stopped, NOW - 5)) == stopped
+        assert recorded_machine(self.seen(stopped, NOW - 4)) is None
+        assert recorded_machine(self.seen(a_machine(), NOW - 4)) == a_machine()
+
+
+def out_of_sight(trail: Trail | None = None, **view: Any) -> Wait:
+    """Return what is said of a machine that was seen running, by lists as they are now."""
+    launch = a_launch()
+    witness = a_witness(launch, trails={N: trail or shown(a_machine(), NOW - 60)})
+    action = say_how_it_is(an_observation(launch, witness=witness, provider=a_provider_view(**view)))
+    assert isinstance(action, Wait)
+    return action
+
+
+def test_until_a_first_list_it_stays_as_it_was_said_to_be() -> None:
+    assert out_of_sight(snapshot=None).brief
+    assert not out_of_sight(snapshot=None).ready
+
+
+def test_a_machine_that_a_list_by_new_credentials_does_not_show_is_not_called_running() -> None:
+    empty = a_snapshot(began=NOW - 5)
+    action = out_of_sight(snapshot=empty, absence_counts=False)
+    assert (action.ready, action.brief, action.reason) == (False, False, Reason.PROVIDER_UNREACHABLE)
+    assert "another account" in action.message
+    assert out_of_sight(snapshot=empty).brief, "they are trusted by now: the next list will count"
+    assert out_of_sight(shown(a_machine(), NOW - 5), snapshot=a_snapshot(a_machine())).ready
+
+
+def test_a_machine_that_a_person_had_us_adopt_is_in_no_list() -> None:
+    launch = a_launch(adopted=True)
+    witness = a_witness(launch, trails={N: shown(a_machine(), NOW - 60)})
+    action = say_how_it_is(an_observation(launch, witness=witness, provider=a_provider_view(snapshot=a_snapshot())))
+    assert isinstance(action, Wait)
+    assert action.ready
+
+
+def test_after_a_direct_look_the_next_list_is_waited_for() -> None:
+    look = shown(a_machine(), NOW - 3)
+    before, after = a_snapshot(a_machine(), began=NOW - 5), a_snapshot(a_machine(), began=NOW - 3)
+    assert out_of_sight(look, snapshot=before).seconds == POLL
+    assert out_of_sight(look, snapshot=after).seconds is None

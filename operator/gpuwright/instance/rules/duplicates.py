@@ -1,6 +1,6 @@
 """Never two machines of one owner: what is there twice is made one again."""
 
-from gpuwright.instance.actions import Action, Arms, Record, Wait
+from gpuwright.instance.actions import Action, Arms, AskList, Record, Wait
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.evidence import living, owned
 from gpuwright.instance.rules.liveness import committed, recorded_machine
@@ -34,12 +34,13 @@ def terminate_second_machines(seen: Observation) -> Action | None:
 
 
 def _others(seen: Observation, provider: ProviderView, launch: Launch) -> list[Machine]:
+    elsewhere = _elsewhere(seen, launch) if _recorded_is_shown(seen, provider) else []
+    if not _is_of_the_record(seen, provider):
+        return elsewhere
     mine = [m for m in living(seen, provider, incarnation=1) if m.id != seen.memory.machine_id]
     apart = [m for m in mine if m.name != launch.name or provider.capabilities.ends_by_id]
     if _recorded_is_shown(seen, provider):
-        return apart + _elsewhere(seen, launch)
-    if provider.snapshot is None or provider.snapshot.began < _record_began(seen):
-        return []
+        return apart + elsewhere
     # The recorded one may be gone, and then one of these is all that there is.
     kept = next((m for m in mine if m.name == launch.name), mine[0] if mine else None)
     return [m for m in apart if m is not kept]
@@ -54,7 +55,8 @@ def _elsewhere(seen: Observation, launch: Launch) -> list[Machine]:
     """Return ours at the other placements' providers. One under the recorded name is left out: it could not be told
     from the recorded one when it is terminated.
     """
-    shown = (machine for other in seen.others for machine in living(seen, other, incarnation=1))
+    others = (other for other in seen.others if _is_of_the_record(seen, other))
+    shown = (machine for other in others for machine in living(seen, other, incarnation=1))
     return [machine for machine in shown if machine.name != launch.name]
 
 
@@ -64,9 +66,12 @@ def _recorded_is_shown(seen: Observation, provider: ProviderView) -> bool:
     return listed or (machine is not None and machine.id == seen.memory.machine_id)
 
 
-def _record_began(seen: Observation) -> float:
-    """Return since when the record is as it is: a list begun before it cannot show what the record names."""
-    return seen.witness.sight.at if seen.witness.sight else seen.witness.first_seen
+def _is_of_the_record(seen: Observation, provider: ProviderView) -> bool:
+    """Return whether the provider's newest list began when this launch was on record: one before it cannot show what
+    the record names, and may show what was proven gone since.
+    """
+    began = seen.witness.sight.at if seen.witness.sight else seen.witness.first_seen
+    return provider.snapshot is not None and provider.snapshot.began >= began
 
 
 def clear_finished_duplicates(seen: Observation) -> Action | None:
@@ -79,7 +84,12 @@ def clear_finished_duplicates(seen: Observation) -> Action | None:
         or launch.ending.reason is not EndingReason.DUPLICATE
     ):
         return None
-    listed = (machine for view in (provider, *seen.others) for machine in owned(seen, view))
+    views = (provider, *seen.others)
+    for view in views:
+        if view.reachable and (view.snapshot is None or view.snapshot.began < seen.witness.recorded_at):
+            # Another leader may have announced it by a newer list than ours.
+            return AskList(view.ref, "looking whether a second machine is gone")
+    listed = (machine for view in views for machine in owned(seen, view))
     others = (m for m in listed if m.alive and m.id != seen.memory.machine_id)
     if any(not {m.name, m.id}.isdisjoint(launch.ending.names) for m in others):
         return Wait(Reason.WORKING, "waiting for a second machine to go", seconds=2, brief=True)

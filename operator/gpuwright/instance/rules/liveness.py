@@ -26,10 +26,13 @@ def committed(seen: Observation) -> Launch | None:
 
 
 def recorded_machine(seen: Observation) -> Machine | None:
-    """Return the recorded machine as the newest look showed it; None where the newest look did not show it."""
-    if seen.launch is None:
-        return None
-    return seen.machine_under(seen.launch.name)
+    """Return the recorded machine as the newest look showed it; None where the newest look did not show it, or is
+    older than a record that says something else.
+    """
+    machine = seen.machine_under(seen.launch.name) if seen.launch is not None else None
+    if machine is None or seen.memory.machine.get("state") == str(machine.state):
+        return machine
+    return None if seen.witness.is_outdated(machine.name) else machine
 
 
 def end_when_dead(seen: Observation) -> Action | None:
@@ -50,13 +53,13 @@ def end_when_absent(seen: Observation) -> Action | None:
     launch, provider = committed(seen), seen.provider
     if launch is None or provider is None or not provider.capabilities.reads:
         return None
-    if not seen.trail(launch.name).absences:
-        return None
     if seen.memory.machine_id in provider.mass_absent:
         words = (
             "many machines are missing from one list at once: waiting until they show again, or a person confirms it"
         )
         return Wait(Reason.PROVIDER_UNREACHABLE, words, seconds=60)
+    if not seen.trail(launch.name).absences:
+        return None
     since = settled_at(seen, launch, provider)
     if since is None:
         return None

@@ -14,6 +14,8 @@ from gpuwright.instance.rules.liveness import (
 from gpuwright.instance.rules.residue import residue_look_due
 from gpuwright.model.conditions import Reason
 from gpuwright.model.machine import COMING_UP, Machine, MachineState
+from gpuwright.model.memory import Launch
+from gpuwright.model.provider_view import ProviderView
 
 _REASONS = {
     MachineState.PENDING: (Reason.PROVISIONING, "the machine is being made"),
@@ -41,7 +43,7 @@ def watch_untagged_directly(seen: Observation) -> Action | None:
 def keep_record_true(seen: Observation) -> Action | None:
     """Write what a look shows where it matters. Steps on the way up are not worth a write each."""
     launch, machine = committed(seen), recorded_machine(seen)
-    if launch is None or machine is None or not _matters(seen, machine):
+    if launch is None or machine is None or seen.witness.is_outdated(launch.name) or not _matters(seen, machine):
         return None
     memory = seen.memory.with_machine(machine)
     # Its id is not asked: some providers give a machine another one as it comes up again.
@@ -62,13 +64,9 @@ def say_how_it_is(seen: Observation) -> Action | None:
     launch, provider = committed(seen), seen.provider
     if launch is None or provider is None:
         return Wait(Reason.WAITING, "waiting", brief=True, seconds=30)
-    if not provider.reachable and not provider.message:
-        return Wait(
-            Reason.WAITING, "the provider has not answered this process yet", seconds=_soonest(seen), brief=True
-        )
-    if provider.credentials_rejected or not provider.reachable:
-        words = provider.message or "the provider does not answer; the machine's last known state is kept"
-        return Wait(Reason.PROVIDER_UNREACHABLE, words, seconds=_soonest(seen))
+    out_of_sight = _wait_out_of_sight(seen, launch, provider)
+    if out_of_sight is not None:
+        return out_of_sight
     state = MachineState(seen.memory.machine.get("state") or MachineState.UNKNOWN)
     if not provider.capabilities.reads:
         words = f"the provider confirmed it; {provider.capabilities.limits}"
@@ -83,6 +81,26 @@ def say_how_it_is(seen: Observation) -> Action | None:
     if state is MachineState.STOPPED or (launch.started and state in COMING_UP):
         reason, words = Reason.STARTING, "the machine is being started"
     return Wait(reason, words, seconds=_soonest(seen))
+
+
+def _wait_out_of_sight(seen: Observation, launch: Launch, provider: ProviderView) -> Wait | None:
+    """Return what is said while the provider shows nothing; None where it does."""
+    if not provider.reachable and not provider.message:
+        return Wait(
+            Reason.WAITING, "the provider has not answered this process yet", seconds=_soonest(seen), brief=True
+        )
+    if provider.credentials_rejected or not provider.reachable:
+        words = provider.message or "the provider does not answer; the machine's last known state is kept"
+        return Wait(Reason.PROVIDER_UNREACHABLE, words, seconds=_soonest(seen))
+    if provider.capabilities.reads and provider.snapshot is None:
+        # It answers again, or takes other credentials: what was true before is told again once a list shows it.
+        return Wait(Reason.WAITING, "no list has shown the machine yet", seconds=_soonest(seen), brief=True)
+    if launch.settled and not launch.adopted and _is_missing(seen, launch, provider):
+        # That list counted for nothing, or there would be an absence to prove.
+        words = "the provider's list does not show it; the credentials are new and may be those of another account"
+        known = provider.absence_counts  # by now: the next list will count
+        return Wait(Reason.PROVIDER_UNREACHABLE, words, seconds=_soonest(seen), brief=known)
+    return None
 
 
 def _soonest(seen: Observation) -> float | None:
@@ -104,10 +122,28 @@ def _soonest(seen: Observation) -> float | None:
     if provider.capabilities.reads and settled_at(seen, launch, provider) is None:
         # No look has shown it yet. From then on absence counts, and lists that go on not showing it wake nobody.
         delays.append(settlement_remaining(seen, launch, provider))
-    if launch.adopted:
+    if launch.adopted or _awaits_list(seen, launch, provider):
         delays.append(float(provider.spec.poll.period_seconds))
     for entry in seen.memory.residue:
         there = seen.providers.get(entry.provider)
         if there is not None and there.capabilities.reads and there.reachable:
             delays.append(residue_look_due(seen, entry.name, there))
     return max(0.1, min(delays)) if delays else None
+
+
+def _is_missing(seen: Observation, launch: Launch, provider: ProviderView) -> bool:
+    """Return whether the newest list does not show the machine."""
+    shown = seen.trail(launch.name).shown
+    return provider.snapshot is not None and (shown is None or shown < provider.snapshot.began)
+
+
+def _awaits_list(seen: Observation, launch: Launch, provider: ProviderView) -> bool:
+    """Return whether no list has begun since an answer or a direct look showed the machine: if it has gone meanwhile,
+    the lists before and after do not differ, and wake nobody.
+    """
+    shown = seen.trail(launch.name).shown
+    return (
+        provider.capabilities.reads
+        and shown is not None
+        and (provider.snapshot is None or provider.snapshot.began < shown)
+    )
