@@ -40,7 +40,7 @@ from gpuwright.instance.rules import decide as rules
 from gpuwright.instance.rules.launch import retry_delay
 from gpuwright.instance.rules.placement import put_aside
 from gpuwright.instance.witness import Armed, Witness
-from gpuwright.instance.writer import has_a_machine
+from gpuwright.instance.writer import has_a_machine, has_the_name
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Blind, NeverSent, NotCommitted, ProviderError, Throttled, Unknown
 from gpuwright.model.machine import Absent, MachineState
@@ -292,6 +292,8 @@ def _records(world: World, who: str, answered: Answered) -> World:
     world = _does(world, who, None)
     same = stored is not None and stored["metadata"]["uid"] == answered.seen.instance.owner.uid
     if stored is None or not same or launch is None or launch.send != _send_of(answered.seen):
+        if stored is not None and same and has_the_name(stored, answered.seen.memory):
+            return _reads_live(world, who)
         provider = answered.seen.ref
         return _reads_live(_gives_up(world, provider, answered.created) if answered.created else world, who)
     if has_a_machine(stored):

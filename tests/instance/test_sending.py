@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.builders import (
+    N_R2,
     OWNER,
     REF,
     N,
@@ -76,9 +77,10 @@ async def test_an_outcome_is_written_again_until_it_is_answered(monkeypatch: pyt
     assert (stage.desk.calls, stage.status["launch"]["outcome"]) == ([f"create {N}"], "Committed")
 
 
-async def test_a_machine_made_under_another_send_is_terminated_and_entered_as_a_leak() -> None:
+async def test_a_machine_whose_object_has_another_name_on_record_is_terminated_and_entered_as_a_leak() -> None:
     stage = Stage()
-    stage.desk.during_create.append(lambda: stage.change({"status": {"launch": {"send": 9, "sentBy": "other"}}}))
+    another = {"send": 9, "sentBy": "other", "name": N_R2}
+    stage.desk.during_create.append(lambda: stage.change({"status": {"launch": another}}))
     await stage.reconcile()
     assert stage.desk.calls[:2] == [f"create {N}", f"delete {N}"]
     (entry,) = stage.desk.ledger
@@ -94,6 +96,16 @@ async def test_a_machine_made_for_an_object_that_is_gone_is_terminated_and_enter
     assert stage.desk.calls[:2] == [f"create {N}", f"delete {N}"]
     assert [entry.machine_id for entry in stage.desk.ledger] == ["i-1"]
     assert stage.desk.machines == {}
+
+
+async def test_what_another_operator_has_made_under_the_name_since_is_not_terminated_for_a_late_answer() -> None:
+    stage = Stage()
+    again = {"launch": {"send": 2, "outcome": "Committed"}, "machine": {"id": "i-2", "name": N, "state": "Running"}}
+    stage.desk.during_create.append(lambda: stage.change({"status": again}))
+    await stage.reconcile()
+    assert stage.desk.calls == [f"create {N}"]
+    assert stage.desk.ledger == []
+    assert stage.status["machine"]["id"] == "i-2"
 
 
 @pytest.mark.parametrize("error", [Unknown("reset"), NotCommitted("no room")], ids=["no answer", "a refusal"])

@@ -15,7 +15,7 @@ from gpuwright.instance.rules.decide import decide
 from gpuwright.instance.rules.launch import retry_delay
 from gpuwright.instance.rules.placement import put_aside
 from gpuwright.instance.rules.price import price_pause
-from gpuwright.instance.writer import StatusWriter, has_a_machine, same_send
+from gpuwright.instance.writer import StatusWriter, has_a_machine, has_the_name, same_send
 from gpuwright.kube.client import ApiError
 from gpuwright.kube.events import Recorder
 from gpuwright.model.clock import Clock
@@ -79,7 +79,7 @@ class Sending:
             self._note(seen, aside={})
             self._note_machine(seen, created)
         self._count(seen, memory)
-        if not await self._record(seen, memory) and created is not None:
+        if await self._is_left_over(seen, memory) and created is not None:
             await self._give_up(seen, action, created)
         return None
 
@@ -124,10 +124,18 @@ class Sending:
             case _:
                 return
 
-    async def _record(self, seen: Observation, memory: Memory) -> bool:
+    async def _is_left_over(self, seen: Observation, memory: Memory) -> bool:
+        """Record the outcome; return whether nobody has it on record instead: the object is gone, or has another name.
+
+        Where another send of the same name is on record, its operator finds by looks what there is under it.
+        """
+        is_anothers = False
+
         def status_for(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
-            same = body["metadata"]["uid"] == seen.instance.owner.uid and same_send(body, seen.memory)
-            if not same:
+            nonlocal is_anothers
+            is_ours = body["metadata"]["uid"] == seen.instance.owner.uid
+            if not is_ours or not same_send(body, seen.memory):
+                is_anothers = is_ours and has_the_name(body, seen.memory)
                 return None
             if has_a_machine(body):
                 return dict(body["status"])
@@ -145,10 +153,10 @@ class Sending:
             after = replace(seen, now=now, wall=self._clock.wall().timestamp(), instance=instance, witness=witness)
             return status_of(after, decide(after))
 
-        return await self._writer.insist(seen, status_for)
+        return not await self._writer.insist(seen, status_for) and not is_anothers
 
     async def _give_up(self, seen: Observation, action: Send, created: Created) -> None:
-        """The object is gone, or another send is on record: the machine just made has no owner that knows of it."""
+        """The object is gone, or another name is on record: the machine just made has no owner that knows of it."""
         machine = created.machine
         note = f"machine {machine.id} was made for an object that is gone: terminating it"
         log.warning(note, extra={"instance": str(seen.instance.key), "machine_id": machine.id, "names": machine.name})

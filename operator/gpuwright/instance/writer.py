@@ -134,3 +134,11 @@ def same_send(body: Mapping[str, Any], memory: Memory) -> bool:
     """Return whether the object still has the send of this memory on record."""
     launch = (body.get("status") or {}).get("launch") or {}
     return memory.launch is not None and launch.get("send") == memory.launch.send
+
+
+def has_the_name(body: Mapping[str, Any], memory: Memory) -> bool:
+    """Return whether the object's launch has the same name as this memory's, if in another send: what is under it is
+    that launch's, and a terminate by it would end that.
+    """
+    launch = (body.get("status") or {}).get("launch") or {}
+    return memory.launch is not None and launch.get("name") == memory.launch.name
