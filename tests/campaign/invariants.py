@@ -108,20 +108,30 @@ def i3_never_lost(trace: Trace) -> list[str]:
     """An id on record stays there until its machine is gone, and what bills is on record."""
     broken = []
     unrecorded: dict[str, float] = {}
+    restored: dict[str, float] = {}
     for event, scene in walk(trace):
         if isinstance(event, Written) and event.kind == INSTANCES.kind:
             broken += _lost_id(event, scene)
+            if event.process == USER and event.after is not None and "launch" in status_of(event.after):
+                restored[uid_of(event.after)] = event.at
         for machine in scene.machines:
             owner = scene.objects.get(machine.uid)
             if owner is None or _is_on_record(owner, machine) or _is_unreadable(owner) or scene.faults:
                 unrecorded.pop(machine.id, None)
                 continue
             since = unrecorded.setdefault(machine.id, event.at)
-            if event.at - since > RECORD_SECONDS:
+            # What an older status names must be proven gone first: twice F, if it is not settled.
+            patience = 2.0 * _settle_seconds(owner, scene) if restored.get(machine.uid, -1e9) >= since else 0.0
+            if event.at - since > RECORD_SECONDS + patience:
                 words = f"{machine.id} ({machine.name}) bills since {since:.3f} s"
                 broken.append(f"at {event.at:.3f} s {words}, and {name_of(owner)} does not know of it")
                 unrecorded[machine.id] = event.at
     return broken
+
+
+def _settle_seconds(owner: Body, scene: Scene) -> float:
+    spec = spec_of(scene.provider_of(owner))
+    return float(spec.settle_seconds) if spec is not None else 0.0
 
 
 def _lost_id(event: Written, scene: Scene) -> list[str]:

@@ -271,7 +271,8 @@ def i9_evidence(trace: Trace) -> list[str]:
             if why:
                 broken.append(f"{words} says that {old.machine_id} is gone, and {why}")
         if old.launch and new.launch and new.launch.incarnation > old.launch.incarnation:
-            owned = scene.owned(uid_of(event.after))
+            taken_over = new.machine_id if new.machine_id != old.machine_id else ""
+            owned = [machine for machine in scene.owned(uid_of(event.after)) if machine.id != taken_over]
             broken += [f"{words} goes on to the next incarnation, and {machine.id} bills" for machine in owned]
     return broken
 

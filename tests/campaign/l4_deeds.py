@@ -82,9 +82,9 @@ class Deeds(Supply):
             self.deletes(name)
 
     def applies(self, name: str, annotations: Mapping[str, str] | None = None, **spec: Any) -> None:
-        """See Person; what is there already stays."""
+        """See Person; what is there already stays, and in the end nothing is applied again."""
         self._awaited.discard(name)
-        if self.body(name) is None:
+        if self.body(name) is None and not self.world.closing:
             super().applies(name, annotations, **spec)
 
     def note(self, name: str, what: str) -> None:

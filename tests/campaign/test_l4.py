@@ -81,6 +81,16 @@ def test_a_machine_adopted_by_a_name_that_a_dead_one_had_goes_with_its_object() 
             id="of two leaders the one with the older list names no second machine",
         ),
         pytest.param(
+            "token:Report:create/b/plain@0,again/a@20,provider/delete@0,heal@60,secret/foreign@60,restore/b@0,"
+            "crash/before/0@0",
+            id="a provider that is made again is not trusted with another account",
+        ),
+        pytest.param(
+            "token:Report:create/a/plain@0,freeze@8,backup/a@0,machine_of/a/kill@0,freeze@8,create/a/plain@60,"
+            "crash/before/0@60,crash/before/0@60,restore/a@0",
+            id="an older status comes back beside a machine that it does not name",
+        ),
+        pytest.param(
             "token:Report:create/a/plain@0,again/a@0.2,edit/a/spoil@0",
             id="an object whose spec cannot be read is forgotten when asked",
         ),

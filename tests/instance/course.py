@@ -40,7 +40,7 @@ from gpuwright.instance.rules import decide as rules
 from gpuwright.instance.rules.launch import retry_delay
 from gpuwright.instance.rules.placement import put_aside
 from gpuwright.instance.witness import Armed, Witness
-from gpuwright.instance.writer import has_a_machine, has_the_name
+from gpuwright.instance.writer import has_the_name, knows_more
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Blind, NeverSent, NotCommitted, ProviderError, Throttled, Unknown
 from gpuwright.model.machine import Absent, MachineState
@@ -296,7 +296,7 @@ def _records(world: World, who: str, answered: Answered) -> World:
             return _reads_live(world, who)
         provider = answered.seen.ref
         return _reads_live(_gives_up(world, provider, answered.created) if answered.created else world, who)
-    if has_a_machine(stored):
+    if knows_more(stored):
         return _reads_live(world, who)
     after = replace(answered.seen, instance=replace(answered.seen.instance, body=stored, memory=answered.memory))
     status = status_of(after, Wait(Reason.WORKING, "answered"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.builders import (
+    BLIND_CAPABILITIES,
     N_R2,
     OWNER,
     REF,
@@ -135,6 +136,18 @@ async def test_an_answer_that_came_late_tells_nothing_older_of_a_machine_that_an
     assert stage.desk.calls == [f"create {N}"]
     assert stage.status["machine"]["state"] == "Running", "the create's answer says that it is being made"
     assert stage.status["launch"]["ending"] == ending
+    assert stage.desk.ledger == []
+
+
+async def test_an_answer_that_came_late_brings_back_no_machine_whose_end_was_announced_to_settle_it() -> None:
+    """Where nothing can be read a lost create is settled by deletes: what the answer tells of is gone by then."""
+    stage = Stage()
+    stage.desk.changes["capabilities"] = BLIND_CAPABILITIES
+    ending = {"reason": "Settling", "names": [N], "time": "2026-11-22T00:00:00Z"}
+    stage.desk.during_create.append(lambda: stage.change({"status": {"launch": {"ending": ending}}}))
+    await stage.reconcile()
+    assert f"create {N}" in stage.desk.calls
+    assert stage.status["launch"]["outcome"] != "Committed"
     assert stage.desk.ledger == []
 
 

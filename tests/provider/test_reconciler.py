@@ -279,9 +279,28 @@ class TestCredentials:
     async def test_that_are_protected_are_the_same(self, ground: Ground) -> None:
         """Our own finalizer on the Secret makes a new version of it."""
         ground.a_provider()
-        asker = ground.an_instance(machine="i-lost")
+        ground.machines(1)
+        asker = ground.an_instance("new")
         await ground.reconcile()
         assert ground.is_secret_protected()
+        assert ground.view(asker).absence_counts
+
+    async def test_of_a_provider_that_is_new_prove_nothing_before_they_show_a_machine_on_record(
+        self, ground: Ground
+    ) -> None:
+        """Deleted and made again: what confirmed them stood in its status."""
+        ground.a_provider()
+        asker = ground.an_instance(machine="i-lost")
+        await ground.reconcile()
+        assert not ground.view(asker).absence_counts
+        ground.change(says("they are right"))
+        await ground.reconcile()
+        assert ground.view(asker).absence_counts
+
+    async def test_of_a_provider_that_has_no_machine_yet_are_the_right_ones(self, ground: Ground) -> None:
+        ground.a_provider()
+        asker = ground.an_instance("new")
+        await ground.reconcile()
         assert ground.view(asker).absence_counts
 
     async def test_that_are_refused_stop_creates_and_are_told_once(self, ground: Ground) -> None:

@@ -15,7 +15,7 @@ from gpuwright.instance.rules.decide import decide
 from gpuwright.instance.rules.launch import retry_delay
 from gpuwright.instance.rules.placement import put_aside
 from gpuwright.instance.rules.price import price_pause
-from gpuwright.instance.writer import StatusWriter, has_a_machine, has_the_name, same_send
+from gpuwright.instance.writer import StatusWriter, has_the_name, knows_more, same_send
 from gpuwright.kube.client import ApiError
 from gpuwright.kube.events import Recorder
 from gpuwright.model.clock import Clock
@@ -137,7 +137,7 @@ class Sending:
             if not is_ours or not same_send(body, seen.memory):
                 is_anothers = is_ours and has_the_name(body, seen.memory)
                 return None
-            if has_a_machine(body):
+            if knows_more(body):
                 return dict(body["status"])
             finalized = FINALIZER_MACHINE in (body["metadata"].get("finalizers") or ())
             instance = replace(

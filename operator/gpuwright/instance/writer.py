@@ -11,7 +11,7 @@ from gpuwright.instance.observation import Observation
 from gpuwright.kube.cache import ObjectCache
 from gpuwright.kube.client import ApiError, Conflict, Invalid, KubeClient, NotFound
 from gpuwright.kube.merge_patch import merge_patch
-from gpuwright.model.memory import Memory, Outcome
+from gpuwright.model.memory import EndingReason, Memory, Outcome
 from gpuwright.model.resources import INSTANCES
 from gpuwright.telemetry import Metrics
 
@@ -120,14 +120,13 @@ class StatusWriter:
         return answer
 
 
-def has_a_machine(body: Mapping[str, Any]) -> bool:
-    """Return whether the object has a machine on record.
-
-    For the send of which the answer is to be written: then an operator that has taken over has seen the machine, and
-    knows more of it by now than the answer that its forerunner gets late, or gets none of.
+def knows_more(body: Mapping[str, Any]) -> bool:
+    """Return whether an operator that has taken over knows more of a send than the answer that its forerunner gets
+    late, or gets none of: it has seen the machine, or has announced the end of whatever is under the name.
     """
     launch = (body.get("status") or {}).get("launch") or {}
-    return bool(launch.get("outcome") == Outcome.COMMITTED)
+    settling = (launch.get("ending") or {}).get("reason") == EndingReason.SETTLING
+    return settling or launch.get("outcome") == Outcome.COMMITTED
 
 
 def same_send(body: Mapping[str, Any], memory: Memory) -> bool:

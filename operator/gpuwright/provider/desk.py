@@ -129,7 +129,7 @@ class Desk:
             room=self._room(account, spec, asker),
             snapshot=account.snapshot,
             visible_seconds=account.visible_seconds,
-            absence_counts=not account.confirmed_version or account.confirmed_version == account.credentials.version,
+            absence_counts=not adapter.capabilities.reads or account.confirmed_version == account.credentials.version,
             mass_absent=account.absence.missing,
             retained_ids=frozenset(entry.get("id", "") for entry in status.get("retained") or ()),
             leaked_names=frozenset(entry.get("name", "") for entry in status.get("leaks") or ()),

@@ -29,6 +29,7 @@ from gpuwright.instance.rules.admission import (
     wait_when_paused,
     wait_when_provider_is_missing,
 )
+from gpuwright.instance.rules.decide import decide
 from gpuwright.model.conditions import Reason
 from gpuwright.model.memory import Launch, Memory, Outcome
 from gpuwright.model.names import machine_place
@@ -208,3 +209,11 @@ def test_a_record_that_cannot_be_read_stalls_and_says_what_to_do() -> None:
     assert (action.reason, action.stalled, action.seconds) == (Reason.RECORD_LOST, True, None)
     assert "launch.send is no number" in action.message
     assert stall_when_record_is_damaged(an_observation()) is None
+
+
+def test_a_spec_that_cannot_be_read_does_not_keep_the_finalizer_off() -> None:
+    unreadable = {"spec": None, "spec_error": "write a number of seconds"}
+    assert decide(an_observation(instance={"finalized": False} | unreadable)) == AddFinalizer()
+    finalized = decide(an_observation(instance=unreadable))
+    assert isinstance(finalized, Wait)
+    assert (finalized.reason, finalized.stalled) == (Reason.INVALID_SPEC, True)

@@ -7,6 +7,7 @@ import pytest
 from tests.builders import (
     N_R2,
     NOW,
+    POLL,
     REF,
     SETTLE,
     F,
@@ -113,6 +114,12 @@ def test_a_list_from_before_the_object_was_seen_is_no_look_by_owner(began: float
     snapshot = None if began is None else a_snapshot(began=began)
     action = decide(deleting(memory=Memory(), provider=an_empty_provider_view(snapshot=snapshot)))
     assert isinstance(action, AskList)
+
+
+def test_a_list_by_credentials_that_may_be_another_accounts_is_no_look_by_owner() -> None:
+    action = decide(deleting(memory=Memory(), provider=an_empty_provider_view(absence_counts=False)))
+    assert isinstance(action, Wait)
+    assert (action.reason, action.seconds) == (Reason.PROVING_ABSENCE, POLL)
 
 
 def test_a_list_begun_when_the_object_was_first_seen_is_a_look_by_owner() -> None:

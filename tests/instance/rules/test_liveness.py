@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 from tests.builders import (
+    N_R2,
     NOW,
+    POLL,
     REF,
     WALL,
     F,
@@ -15,7 +17,9 @@ from tests.builders import (
     a_memory,
     a_provider_view,
     a_sight,
+    a_snapshot,
     a_spec,
+    a_strangers_machine,
     a_witness,
     absent,
     an_empty_provider_view,
@@ -37,6 +41,7 @@ from gpuwright.instance.rules.liveness import (
     end_when_expired,
     end_when_overdue,
     is_coming_up,
+    look_when_another_lives,
     recorded_machine,
     save_time_coming_up,
 )
@@ -431,3 +436,24 @@ def test_time_on_the_way_up_says_no_more_than_looks_do(trail: Trail, settled: bo
     assert isinstance(action, Record)
     assert action.memory.launch is not None
     assert action.memory.launch.settled is settled
+
+
+ANOTHER = a_machine(id="i-2", name=N_R2)
+
+
+@pytest.mark.parametrize(
+    ("machines", "trail", "looks"),
+    [
+        pytest.param((ANOTHER,), absent(NOW - 5, direct=False), True, id="another one of ours"),
+        pytest.param((ANOTHER,), absent(NOW - POLL, NOW - 5), False, id="looked a moment ago"),
+        pytest.param((a_machine(), ANOTHER), shown(), False, id="both: a matter of duplicates"),
+        pytest.param((a_strangers_machine(),), absent(NOW - 5, direct=False), False, id="somebody else's"),
+        pytest.param((replace(ANOTHER, state=MachineState.GONE),), absent(NOW - 5, direct=False), False, id="dead"),
+    ],
+)
+def test_where_another_machine_of_ours_is_listed_the_recorded_one_is_looked_at(
+    machines: tuple[Machine, ...], trail: Trail, looks: bool
+) -> None:
+    provider = a_provider_view(snapshot=a_snapshot(*machines))
+    action = look_when_another_lives(seen_with(trail, provider=provider))
+    assert action == (LookAt(REF, N) if looks else None)

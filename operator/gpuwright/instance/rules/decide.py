@@ -25,10 +25,10 @@ Rule = Callable[[Observation], Action | None]
 
 WANTED: tuple[Rule, ...] = (
     admission.stall_when_record_is_damaged,
-    admission.stall_when_spec_is_invalid,
     admission.wait_when_paused,
-    admission.handle_reconcile_request,
     admission.keep_finalizer,
+    admission.stall_when_spec_is_invalid,
+    admission.handle_reconcile_request,
     admission.wait_when_provider_is_missing,
     admission.stall_when_place_changed,
     # a create of which nobody knows what became of it
@@ -64,6 +64,7 @@ WANTED: tuple[Rule, ...] = (
     duplicates.terminate_second_machines,
     duplicates.clear_finished_duplicates,
     liveness.end_when_dead,
+    liveness.look_when_another_lives,
     liveness.end_when_absent,
     liveness.end_when_broken,
     liveness.end_when_overdue,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from gpuwright.instance.actions import Action, Arms, LookAt, Record, Wait
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.rules.evidence import absence_proven, is_look_due, next_proof_look, settled_at
+from gpuwright.instance.rules.evidence import absence_proven, is_look_due, living, next_proof_look, settled_at
 from gpuwright.instance.rules.records import with_ending
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
@@ -46,6 +46,20 @@ def end_when_dead(seen: Observation) -> Action | None:
     if seen.memory.machine_id and seen.memory.machine_id in seen.trail(launch.name).tombstones:
         return _gone(seen, EndingReason.LOST, f"machine {seen.memory.machine_id} is gone (its provider says so)")
     return None
+
+
+def look_when_another_lives(seen: Observation) -> Action | None:
+    """The newest list shows another machine of ours, and not the recorded one: an older status may have been restored.
+    A direct look says at once that the recorded one is gone, where its provider knows; and proves nothing else.
+    """
+    launch, provider = committed(seen), seen.provider
+    if launch is None or provider is None or not provider.reachable or provider.snapshot is None:
+        return None
+    if not provider.capabilities.reads or seen.memory.machine_id in provider.snapshot.by_id:
+        return None
+    if not living(seen, provider, incarnation=1) or not is_look_due(seen, launch.name, provider):
+        return None
+    return LookAt(provider.ref, launch.name)
 
 
 def end_when_absent(seen: Observation) -> Action | None:

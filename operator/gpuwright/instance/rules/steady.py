@@ -132,9 +132,11 @@ def _soonest(seen: Observation) -> float | None:
 
 
 def _is_missing(seen: Observation, launch: Launch, provider: ProviderView) -> bool:
-    """Return whether the newest list does not show the machine."""
-    shown = seen.trail(launch.name).shown
-    return provider.snapshot is not None and (shown is None or shown < provider.snapshot.began)
+    """Return whether the newest list does not show the machine, and no look since."""
+    snapshot, shown = provider.snapshot, seen.trail(launch.name).shown
+    if snapshot is None or (shown is not None and shown >= snapshot.began):
+        return False
+    return seen.memory.machine_id not in snapshot.by_id and launch.name not in snapshot.by_name
 
 
 def _awaits_list(seen: Observation, launch: Launch, provider: ProviderView) -> bool:
