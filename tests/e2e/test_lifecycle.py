@@ -118,7 +118,7 @@ def test_a_machine_that_never_comes_up_is_terminated_and_replaced_until_that_is_
 
 @together()
 def test_a_machine_that_reached_its_age_is_terminated_and_not_replaced(world: World) -> None:
-    instance = world.create_ready("aged", expireAfterSeconds=3)
+    instance = world.create_ready("aged", expireAfterSeconds=8)
     instance.wait_condition("Stalled", "True", "Expired")
     assert instance.condition("Ready") == ("False", "Expired")
     assert instance.condition("Launched") == ("False", "Expired")
@@ -419,7 +419,10 @@ def test_it_says_how_it_is(world: World) -> None:
     assert world.operator.ask("/healthz") == (200, "ok")
     assert world.operator.ask("/readyz") == (200, "ok")
     labels = f'namespace="{world.namespace}",provider="{world.namespace}/{world.name}",summary="Running"'
-    assert world.operator.metric(f"gpuwright_machines{{{labels}}}") == 1
+    # Whoever watches knows that it is Ready a moment before the operator has the answer to its own write.
+    wait_for(
+        "a running machine in the metrics", lambda: world.operator.metric(f"gpuwright_machines{{{labels}}}") == 1, 5
+    )
     assert (
         world.operator.metric('controller_runtime_reconcile_total{controller="computeinstance",result="success"}') > 0
     )

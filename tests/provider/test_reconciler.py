@@ -14,7 +14,7 @@ from gpuwright import http_guard
 from gpuwright.kube.client import Conflict, Forbidden
 from gpuwright.model.conditions import Reason
 from gpuwright.model.errors import Rejected
-from gpuwright.model.resources import CLUSTER_PROVIDERS, NAMESPACES, PROVIDERS, SECRETS
+from gpuwright.model.resources import CLUSTER_PROVIDERS, INSTANCES, NAMESPACES, PROVIDERS, SECRETS
 from gpuwright.provider.breaker import Breaker, BreakerState
 from gpuwright_sandbox.gateway import Dialect, Settings
 
@@ -295,6 +295,20 @@ class TestCredentials:
         assert not ground.view(asker).absence_counts
         ground.change(says("they are right"))
         await ground.reconcile()
+        assert ground.view(asker).absence_counts
+
+    async def test_prove_nothing_while_a_record_is_lost(self, ground: Ground) -> None:
+        ground.a_provider()
+        asker = ground.an_instance("new")
+        await ground.run(60)
+        ground.gateway.change_settings(tokens={"sandbox": "default", "another": "empty-account"})
+        finalizers = {"metadata": {"finalizers": ["gpuwright.dev/machine"]}}
+        ground.api.change(INSTANCES, "team-a", asker.name, finalizers)
+        ground.a_secret("another")
+        await ground.run(60)
+        assert not ground.view(asker).absence_counts
+        ground.api.change(INSTANCES, "team-a", asker.name, {"metadata": {"finalizers": []}})
+        await ground.run(60)
         assert ground.view(asker).absence_counts
 
     async def test_of_a_provider_that_has_no_machine_yet_are_the_right_ones(self, ground: Ground) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpuwright.model.memory import ENDS_MACHINE
+from gpuwright.model.names import FINALIZER_MACHINE
 from gpuwright.model.resources import CLUSTER_PROVIDERS, Key
 from gpuwright.model.times import age_since
 
@@ -28,6 +29,7 @@ class Holding:
     ready: bool
     creating: bool
     intended: str
+    bare: bool  # it carries our finalizer, and nothing is on record: a status that was lost, or a first pass
 
 
 class InstanceIndex:
@@ -52,6 +54,10 @@ class InstanceIndex:
     def of(self, provider: Key) -> tuple[Key, ...]:
         """Return the instances that refer to the provider, in spec or on record."""
         return tuple(self._by_provider.get(provider, ()))
+
+    def any_bare(self, provider: Key) -> bool:
+        """Return whether an instance that refers to the provider may have a machine that its record does not name."""
+        return any(self._holdings[key].bare for key in self._by_provider.get(provider, ()))
 
     def holdings(self, provider: Key) -> Iterator[tuple[Key, Holding]]:
         """Yield the instances that have something on record at the provider."""
@@ -142,4 +148,5 @@ def _holding(key: Key, body: Mapping[str, Any]) -> Holding:
         ready=any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ()),
         creating=launch.get("outcome") in {"Intended", "Unknown"},
         intended=str(launch.get("intendedTime") or ""),
+        bare=not launch and FINALIZER_MACHINE in (body["metadata"].get("finalizers") or ()),
     )

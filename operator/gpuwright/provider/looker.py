@@ -150,12 +150,15 @@ class Looker:
             self.mark_instances(account.key)
 
     def _confirm_account(self, account: Account) -> None:
-        """Seeing a machine that is on record proves that these credentials show the account in which it was made."""
+        """Seeing a machine that is on record proves that these credentials show the account in which it was made.
+        Where none is on record nothing can be missed, unless a record was lost.
+        """
         if account.confirmed_version == account.credentials.version or account.snapshot is None:
             return
         holdings = [holding for _key, holding in self._index.holdings(account.key) if account.key in holding.home]
         recorded = [holding.machine_id for holding in holdings if holding.machine_id]
-        if not recorded or any(machine_id in account.snapshot.by_id for machine_id in recorded):
+        nothing = not recorded and not self._index.any_bare(account.key)
+        if nothing or any(machine_id in account.snapshot.by_id for machine_id in recorded):
             account.confirmed_version = account.credentials.version
             self.mark_instances(account.key)
 

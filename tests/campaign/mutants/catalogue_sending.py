@@ -150,8 +150,8 @@ MUTANTS = (
             ),
             Change(
                 SENDING,
-                'same = body["metadata"]["uid"] == seen.instance.owner.uid and same_send(body, seen.memory)',
-                "same = True",
+                "if not is_ours or not same_send(body, seen.memory):",
+                "if False:",
             ),
         ),
     ),

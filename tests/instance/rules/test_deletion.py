@@ -48,6 +48,7 @@ from gpuwright.instance.actions import (
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules import deletion
 from gpuwright.instance.rules.decide import decide
+from gpuwright.instance.rules.evidence import UNKNOWN_ACCOUNT
 from gpuwright.instance.witness import Trail
 from gpuwright.model.conditions import Reason
 from gpuwright.model.event_reasons import EventReason
@@ -366,7 +367,7 @@ def test_a_deletion_that_cannot_be_proven_with_new_credentials_says_why() -> Non
     trails = {N: Trail(looked=NOW - 0.5)}
     action = decide(proven(provider=an_empty_provider_view(absence_counts=False), witness={"trails": trails}))
     assert isinstance(action, Wait)
-    assert (action.reason, action.message) == (Reason.PROVING_ABSENCE, deletion.UNKNOWN_ACCOUNT)
+    assert (action.reason, action.message) == (Reason.PROVING_ABSENCE, UNKNOWN_ACCOUNT)
 
 
 def test_a_tombstone_is_named_in_the_proof() -> None:

@@ -361,7 +361,7 @@ def test_a_machine_that_a_list_by_new_credentials_does_not_show_is_not_called_ru
     empty = a_snapshot(began=NOW - 5)
     action = out_of_sight(snapshot=empty, absence_counts=False)
     assert (action.ready, action.brief, action.reason) == (False, False, Reason.PROVIDER_UNREACHABLE)
-    assert "another account" in action.message
+    assert "reconcile-requested-at" in action.message
     assert out_of_sight(snapshot=empty).brief, "they are trusted by now: the next list will count"
     assert out_of_sight(shown(a_machine(), NOW - 5), snapshot=a_snapshot(a_machine())).ready
 

@@ -17,7 +17,14 @@ from gpuwright.instance.actions import (
 )
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.admission import stall_when_place_changed
-from gpuwright.instance.rules.evidence import is_gone, next_proof_look, owned, settled_at, settlement_remaining
+from gpuwright.instance.rules.evidence import (
+    UNKNOWN_ACCOUNT,
+    is_gone,
+    next_proof_look,
+    owned,
+    settled_at,
+    settlement_remaining,
+)
 from gpuwright.instance.rules.records import adopted_launch, nothing_of_ours, with_ending
 from gpuwright.instance.rules.residue import prove_residue
 from gpuwright.instance.rules.settlement import adopt_what_is_found
@@ -27,11 +34,6 @@ from gpuwright.model.event_reasons import EventReason
 from gpuwright.model.instance_spec import DeletionPolicy
 from gpuwright.model.memory import EndingReason, Launch, Outcome
 from gpuwright.model.provider_view import ProviderView
-
-UNKNOWN_ACCOUNT = (
-    "the credentials have changed, and no machine on record has shown with the new ones: nothing counts as gone before "
-    "one does, or a person sets gpuwright.dev/reconcile-requested-at on the provider"
-)
 
 
 def ignore_what_is_not_ours(seen: Observation) -> Action | None:

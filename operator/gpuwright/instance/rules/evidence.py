@@ -12,6 +12,11 @@ from gpuwright.model.provider_view import ProviderView
 FIRST_LOOK_SECONDS = 1.0  # after an accepted terminate
 LOOKS_APART = 2.0  # seconds at least between the first and the last look of a proof
 
+UNKNOWN_ACCOUNT = (
+    "the credentials are new, and no machine on record has shown with them: nothing counts as gone before one does, or "
+    "a person sets gpuwright.dev/reconcile-requested-at on the provider"
+)
+
 
 def settle_seconds(launch: Launch, provider: ProviderView) -> float:
     """Return how long this send may be unsettled: as recorded by who sent it, or as it is now, whichever is longer."""

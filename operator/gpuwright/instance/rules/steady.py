@@ -2,7 +2,7 @@
 
 from gpuwright.instance.actions import Action, LookAt, Record, Wait
 from gpuwright.instance.observation import Observation
-from gpuwright.instance.rules.evidence import is_look_due, settled_at, settlement_remaining
+from gpuwright.instance.rules.evidence import UNKNOWN_ACCOUNT, is_look_due, settled_at, settlement_remaining
 from gpuwright.instance.rules.liveness import (
     SHORTEST_SAVE,
     age_of,
@@ -97,9 +97,8 @@ def _wait_out_of_sight(seen: Observation, launch: Launch, provider: ProviderView
         return Wait(Reason.WAITING, "no list has shown the machine yet", seconds=_soonest(seen), brief=True)
     if launch.settled and not launch.adopted and _is_missing(seen, launch, provider):
         # That list counted for nothing, or there would be an absence to prove.
-        words = "the provider's list does not show it; the credentials are new and may be those of another account"
         known = provider.absence_counts  # by now: the next list will count
-        return Wait(Reason.PROVIDER_UNREACHABLE, words, seconds=_soonest(seen), brief=known)
+        return Wait(Reason.PROVIDER_UNREACHABLE, UNKNOWN_ACCOUNT, seconds=_soonest(seen), brief=known)
     return None
 
 
