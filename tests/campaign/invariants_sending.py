@@ -128,9 +128,21 @@ def _is_its(body: Body, machine: Machine) -> bool:
     return machine.uid in {"", uid_of(body)} or adopted
 
 
+def _shared_tokens(trace: Trace) -> Iterator[str]:
+    """Yield each create that left with the token of another: its provider answers it with the other's machine."""
+    named: dict[str, tuple[str, str]] = {}
+    for event in trace.events:
+        if isinstance(event, Sent) and event.verb == "create" and event.token:
+            whose = named.setdefault(event.token, (event.uid, event.name))
+            if whose != (event.uid, event.name):
+                yield f"at {event.at:.3f} s a create of {event.name} left with the token of {whose[1]}"
+
+
 def i5_intent_first(trace: Trace) -> list[str]:
-    """A create leaves once for each intent, with its token, from the process that wrote it, within the window."""
-    broken = []
+    """A create leaves once for each intent, with its token, from the process that wrote it, within the window; no two
+    names have the same token.
+    """
+    broken = list(_shared_tokens(trace))
     intents: list[Written] = []
     left: set[tuple[str, int]] = set()
     for event in trace.events:

@@ -52,7 +52,7 @@ MUTANTS = (
         "M3",
         "token from name",
         "the token is made of namespace and name, so that an object made again gets the machine of the one before",
-        "I12",
+        "I5",
         "L1 crash:token:delete-and-create-again",
         (
             Change(
@@ -80,7 +80,7 @@ MUTANTS = (
         "M5",
         "token without incarnation",
         "the next machine's create carries the token of the one before, and is answered with that one",
-        "I12",
+        "I5",
         "L1 crash:token:manual-kill",
         (
             Change(

@@ -366,6 +366,14 @@ def test_a_machine_that_a_list_by_new_credentials_does_not_show_is_not_called_ru
     assert out_of_sight(shown(a_machine(), NOW - 5), snapshot=a_snapshot(a_machine())).ready
 
 
+def test_a_list_from_before_the_record_misses_nothing() -> None:
+    launch = a_launch()
+    witness = a_witness(launch, trails={}, recorded_at=NOW - 4)
+    action = say_how_it_is(an_observation(launch, witness=witness, provider=a_provider_view(snapshot=a_snapshot())))
+    assert isinstance(action, Wait)
+    assert action.ready
+
+
 def test_a_machine_that_a_person_had_us_adopt_is_in_no_list() -> None:
     launch = a_launch(adopted=True)
     witness = a_witness(launch, trails={N: shown(a_machine(), NOW - 60)})

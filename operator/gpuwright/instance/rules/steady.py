@@ -131,9 +131,11 @@ def _soonest(seen: Observation) -> float | None:
 
 
 def _is_missing(seen: Observation, launch: Launch, provider: ProviderView) -> bool:
-    """Return whether the newest list does not show the machine, and no look since."""
+    """Return whether the newest list does not show the machine, and no look since. One from before the record cannot:
+    a leader that was frozen wakes with such a list.
+    """
     snapshot, shown = provider.snapshot, seen.trail(launch.name).shown
-    if snapshot is None or (shown is not None and shown >= snapshot.began):
+    if snapshot is None or snapshot.began < max(shown or 0.0, seen.witness.recorded_at):
         return False
     return seen.memory.machine_id not in snapshot.by_id and launch.name not in snapshot.by_name
 
