@@ -112,7 +112,8 @@ def i3_never_lost(trace: Trace) -> list[str]:
     for event, scene in walk(trace):
         if isinstance(event, Written) and event.kind == INSTANCES.kind:
             broken += _lost_id(event, scene)
-            if event.process == USER and event.after is not None and "launch" in status_of(event.after):
+            is_changed = status_of(event.before) != status_of(event.after)
+            if event.process == USER and event.after is not None and is_changed and "launch" in status_of(event.after):
                 restored[uid_of(event.after)] = event.at
         for machine in scene.machines:
             owner = scene.objects.get(machine.uid)

@@ -43,9 +43,9 @@ def i4_right_owner(trace: Trace) -> list[str]:
         owners = [body for body in _bodies(scene) if event.name in _names(body)]
         going = [body for body in owners if _is_to_go(body, event.name, scene)]
         words = f"at {event.at:.3f} s a delete of {event.name} left"
-        if _is_swept(scene, event.name) or _was_announced(withdrawn.get(event.name), event):
+        if _is_swept(scene, event.name):
             continue
-        if not going:
+        if not going and not _was_announced(withdrawn.get(event.name), event):
             broken.append(f"{words}, and no object has announced that")
         broken += [
             f"{words}, and {machine.id} there belongs to {machine.uid or 'nobody'}"

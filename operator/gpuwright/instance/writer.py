@@ -124,14 +124,14 @@ def knows_more(body: Mapping[str, Any]) -> bool:
     """Return whether an operator that has taken over knows more of a send than the answer that its forerunner gets
     late, or gets none of: it has seen the machine, or has announced the end of whatever is under the name.
     """
-    launch = (body.get("status") or {}).get("launch") or {}
+    launch = _launch_of(body)
     settling = (launch.get("ending") or {}).get("reason") == EndingReason.SETTLING
     return settling or launch.get("outcome") == Outcome.COMMITTED
 
 
 def same_send(body: Mapping[str, Any], memory: Memory) -> bool:
     """Return whether the object still has the send of this memory on record."""
-    launch = (body.get("status") or {}).get("launch") or {}
+    launch = _launch_of(body)
     return memory.launch is not None and launch.get("send") == memory.launch.send
 
 
@@ -139,5 +139,10 @@ def has_the_name(body: Mapping[str, Any], memory: Memory) -> bool:
     """Return whether the object's launch has the same name as this memory's, if in another send: what is under it is
     that launch's, and a terminate by it would end that.
     """
-    launch = (body.get("status") or {}).get("launch") or {}
+    launch = _launch_of(body)
     return memory.launch is not None and launch.get("name") == memory.launch.name
+
+
+def _launch_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    launch: Mapping[str, Any] = (body.get("status") or {}).get("launch") or {}
+    return launch

@@ -101,9 +101,9 @@ def _look_by_owner(seen: Observation, provider: ProviderView) -> Action:
             return _unreachable(provider)
         return AskList(provider.ref, "looking whether a machine of this object exists")
     mine = [machine for machine in owned(seen, provider) if machine.alive]
-    if not mine and not provider.absence_counts:
-        return Wait(Reason.PROVING_ABSENCE, UNKNOWN_ACCOUNT, seconds=float(provider.spec.poll.period_seconds))
     if not mine:
+        if not provider.absence_counts:
+            return Wait(Reason.PROVING_ABSENCE, UNKNOWN_ACCOUNT, seconds=float(provider.spec.poll.period_seconds))
         return RemoveFinalizer("nothing was ever sent, and a complete look by owner showed no machine")
     launch = adopted_launch(seen, mine[0], by_person=False, at=provider)
     memory = replace(seen.memory, launch=launch).with_machine(mine[0])

@@ -34,12 +34,13 @@ def terminate_second_machines(seen: Observation) -> Action | None:
 
 
 def _others(seen: Observation, provider: ProviderView, launch: Launch) -> list[Machine]:
-    elsewhere = _elsewhere(seen, launch) if _recorded_is_shown(seen, provider) else []
+    is_shown = _recorded_is_shown(seen, provider)
+    elsewhere = _elsewhere(seen, launch) if is_shown else []
     if not _is_of_the_record(seen, provider):
         return elsewhere
     mine = [m for m in living(seen, provider, incarnation=1) if m.id != seen.memory.machine_id]
     apart = [m for m in mine if m.name != launch.name or provider.capabilities.ends_by_id]
-    if _recorded_is_shown(seen, provider):
+    if is_shown:
         return apart + elsewhere
     # The recorded one may be gone, and then one of these is all that there is.
     kept = next((m for m in mine if m.name == launch.name), mine[0] if mine else None)

@@ -1,5 +1,8 @@
 """A machine that is there: keep the record true, and say how it is."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from gpuwright.instance.actions import Action, LookAt, Record, Wait
 from gpuwright.instance.observation import Observation
 from gpuwright.instance.rules.evidence import UNKNOWN_ACCOUNT, is_look_due, settled_at, settlement_remaining
@@ -13,7 +16,7 @@ from gpuwright.instance.rules.liveness import (
 )
 from gpuwright.instance.rules.residue import residue_look_due
 from gpuwright.model.conditions import Reason
-from gpuwright.model.machine import COMING_UP, Machine, MachineState
+from gpuwright.model.machine import COMING_UP, MachineState
 from gpuwright.model.memory import Launch
 from gpuwright.model.provider_view import ProviderView
 
@@ -43,20 +46,21 @@ def watch_untagged_directly(seen: Observation) -> Action | None:
 def keep_record_true(seen: Observation) -> Action | None:
     """Write what a look shows where it matters. Steps on the way up are not worth a write each."""
     launch, machine = committed(seen), recorded_machine(seen)
-    if launch is None or machine is None or seen.witness.is_outdated(launch.name) or not _matters(seen, machine):
+    if launch is None or machine is None or seen.witness.is_outdated(launch.name):
         return None
     memory = seen.memory.with_machine(machine)
+    if not _matters(seen.memory.machine, memory.machine):
+        return None
     # Its id is not asked: some providers give a machine another one as it comes up again.
     started = seen.memory.started or memory.started
     return Record(memory.with_launch(settled=True, started=started, waited_seconds=0), "state")
 
 
-def _matters(seen: Observation, machine: Machine) -> bool:
-    recorded = seen.memory.machine
-    if all(recorded.get(name) == value for name, value in seen.memory.with_machine(machine).machine.items()):
+def _matters(recorded: Mapping[str, Any], shown: Mapping[str, Any]) -> bool:
+    if all(recorded.get(name) == value for name, value in shown.items()):
         return False
-    was_coming = recorded.get("state") in {str(state) for state in COMING_UP}
-    return not (was_coming and machine.state in COMING_UP and recorded.get("id") == machine.id)
+    comes_up = {recorded.get("state"), shown["state"]} <= {str(state) for state in COMING_UP}
+    return not (comes_up and recorded.get("id") == shown["id"])
 
 
 def say_how_it_is(seen: Observation) -> Action | None:
